@@ -1,0 +1,20 @@
+"""Serials that came back."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Pooled(models.Model):
+    """A serial that was reserved and released; drawn before any extent."""
+
+    serial = models.OneToOneField("meterai.Serial", primary_key=True, on_delete=models.PROTECT)
+    batch = models.ForeignKey("meterai.Batch", on_delete=models.PROTECT, db_index=False)
+    reseller = models.ForeignKey("meterai.Reseller", null=True, blank=True, on_delete=models.PROTECT)
+    released_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("nomor seri yang kembali")
+        verbose_name_plural = _("nomor seri yang kembali")
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -1,0 +1,58 @@
+"""The one guarded way to move a row from state to state.
+
+Each noun writes its states and arrows once, beside its enum. A move is an UPDATE that names the state it leaves; zero
+rows means that somebody else was first. The same arrows are held by a trigger (see `arrows.py`), and every move leaves a
+`Flip` row in the same transaction.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from django.db import transaction
+from django.db.models import Model
+
+from .models import Flip
+
+Arrows = Mapping[str, frozenset[str]]
+
+
+class Stateful(Protocol):
+    """A model with a `state` field and its arrows."""
+
+    ARROWS: ClassVar[Arrows]
+    state: Any
+
+
+class NoSuchArrow(Exception):
+    """The state that a row is in has no arrow to the state asked for."""
+
+
+class MovedMeanwhile(Exception):
+    """The row was no longer in the state it was read in: somebody else moved it first."""
+
+
+def move(row: Any, *, to: str, at: datetime, reason: str = "", actor: str = "", **changes: Any) -> None:
+    """Move `row` to the state `to` and set `changes` with it, or raise and leave everything as it was.
+
+    `actor` names who did it (a user name, or a step such as "sweeper"); `reason` says why, without personal data.
+    Raises NoSuchArrow, MovedMeanwhile.
+    """
+    old = str(row.state)
+    if to not in row.ARROWS.get(old, frozenset()):
+        raise NoSuchArrow(f"{row._meta.label}: {old} -> {to}")
+    with transaction.atomic():
+        moved = type(row).objects.filter(pk=row.pk, state=old).update(state=to, **changes)
+        if not moved:
+            raise MovedMeanwhile(f"{row._meta.label} is no longer {old}")
+        note(row, old=old, new=to, at=at, reason=reason, actor=actor)
+    row.state = to
+    for name, value in changes.items():
+        setattr(row, name, value)
+
+
+def note(row: Model, *, old: str, new: str, at: datetime, reason: str = "", actor: str = "") -> None:
+    """Leave the row that says a state changed; also for a beginning (`old` empty)."""
+    Flip.objects.create(
+        noun=row._meta.label_lower, row=str(row.pk), old=old, new=str(new), at=at, reason=reason, actor=actor
+    )

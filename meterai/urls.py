@@ -1,0 +1,26 @@
+"""Every address. The other apps are named by string only, so that no import rises."""
+
+from django.conf.urls.i18n import i18n_patterns
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from . import health
+
+urlpatterns = [
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("admin/", admin.site.urls),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/", include("orders.urls_api")),
+    path("api/v1/", include("stamping.urls_api")),
+    path("api/v1/", include("support.urls_api")),
+    path("", include("orders.urls_gateway")),
+]
+
+urlpatterns += i18n_patterns(
+    path("", include("orders.urls")),
+    path("", include("stamping.urls")),
+    path("", include("support.urls")),
+    prefix_default_language=False,
+)
