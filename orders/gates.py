@@ -1,0 +1,24 @@
+"""The gateways that this site is set up with."""
+
+from django.conf import settings
+
+from .payments.gateway import Gateway, Offer
+from .payments.registry import gateway
+
+
+def gate(name: str) -> Gateway:
+    """The gateway of that name, as configured."""
+    return gateway(name, configuration=settings.GATEWAY_SETTINGS)
+
+
+def offers() -> list[tuple[str, Offer]]:
+    """Every way to pay, as (gateway, offer)."""
+    return [(name, offer) for name in settings.GATEWAY_SETTINGS for offer in gate(name).methods()]
+
+
+def offer_of(*, gateway_name: str, method: str) -> Offer:
+    """The offer that was chosen; LookupError when there is none such."""
+    for name, offer in offers():
+        if (name, offer.method.value) == (gateway_name, method):
+            return offer
+    raise LookupError(method)

@@ -1,0 +1,67 @@
+"""Reserved: serials are held for an order until its deadline, and given back when it lapses."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from meterai import states, taking
+
+from .models import Line, Order
+
+# Money sent in the last minute is still on its way when the clock stops: the serials wait this much longer.
+GRACE = timedelta(minutes=2)
+
+
+def reserve(*, order: Order, at: datetime) -> None:
+    """Hold `order.quantity` serials until the order's deadline. Raises taking.SoldOut; the caller's transaction ends."""
+    serials = taking.take(
+        quantity=order.quantity,
+        reseller=order.reseller,
+        until=order.expires_at + GRACE,
+        at=at,
+        reference=order.code,
+    )
+    Line.objects.bulk_create(Line(order=order, serial_id=serial) for serial in serials)
+
+
+def reserve_again(*, order: Order, at: datetime) -> None:
+    """For late money: the same serials if all are still free, else others. Raises taking.SoldOut."""
+    until = at + GRACE
+    lapsed = list(order.lines.values_list("serial_id", flat=True))
+    try:
+        with transaction.atomic():
+            taking.take_these(serials=lapsed, until=until, at=at, reference=order.code)
+            order.lines.update(released_at=None)
+    except taking.SoldOut:
+        serials = taking.take(
+            quantity=order.quantity, reseller=order.reseller, until=until, at=at, reference=order.code
+        )
+        Line.objects.bulk_create(Line(order=order, serial_id=serial) for serial in serials)
+
+
+def lapse(*, order: Order, to: str, at: datetime, reason: str, actor: str) -> None:
+    """Move a PENDING order to EXPIRED or CANCELLED and free its serials, in one transaction."""
+    with transaction.atomic():
+        # The order's row first, always: payments settle under the same lock, so the two cannot cross.
+        Order.objects.select_for_update().get(pk=order.pk)
+        states.move(order, to=to, at=at, reason=reason, actor=actor)
+        taking.release(serials=held_serials(order), at=at, reference=order.code, reason=reason)
+        order.lines.filter(released_at=None).update(released_at=at)
+
+
+def release_expired(*, at: datetime, limit: int = 500) -> int:
+    """Let lapsed orders go, oldest first; returns how many. Safe to run in many workers at once."""
+    due = Order.objects.filter(state=Order.State.PENDING, expires_at__lt=at - GRACE).order_by("expires_at")
+    count = 0
+    for order in due[:limit]:
+        try:
+            lapse(order=order, to=Order.State.EXPIRED, at=at, reason="deadline", actor="sweeper")
+        except states.MovedMeanwhile:
+            continue  # paid in this very moment, or another sweeper was first
+        count += 1
+    return count
+
+
+def held_serials(order: Order) -> list[str]:
+    """The serials that belong to the order now."""
+    return list(order.lines.filter(released_at=None).values_list("serial_id", flat=True))

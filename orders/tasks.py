@@ -1,0 +1,42 @@
+"""Doors for the workers. Each says what is due; the steps find their own rows, so a lost or doubled message is harmless."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from . import hearing, noticing, paying, reserving
+
+
+@shared_task
+def release_expired() -> int:
+    """Let lapsed orders go."""
+    return reserving.release_expired(at=timezone.now())
+
+
+@shared_task
+def start_payments() -> int:
+    """Start payments that the buyer's request could not start."""
+    return paying.start_due(at=timezone.now())
+
+
+@shared_task
+def process_notifications() -> int:
+    """Work through what gateways sent."""
+    return hearing.process(at=timezone.now())
+
+
+@shared_task
+def poll_payments() -> int:
+    """Ask about payments whose notification may be lost."""
+    return paying.check_due(at=timezone.now())
+
+
+@shared_task
+def send_refunds() -> int:
+    """Send money back."""
+    return paying.send_refunds(at=timezone.now())
+
+
+@shared_task
+def send_notices() -> int:
+    """Send e-mail."""
+    return noticing.send_due(at=timezone.now())
