@@ -1,0 +1,276 @@
+"""What is true of a file before anything is bought for it: frozen facts, and findings by code.
+
+Codes, by severity (sentences are made from them elsewhere):
+
+refuse  not_pdf, unreadable, password_needed, too_large, no_pages, too_many_pages, dynamic_form,
+        page_too_small (every page), signed_and_damaged, signature_broken, certified_no_changes,
+        certified_form_only, fields_locked
+repair  damaged_structure (no signature, and `repairing.repair` makes it whole)
+warn    near_limit (the stamp may push it over), not_a4, old_version (below 1.6, and signed), scripts,
+        signature_changed_after (an earlier signature holds, but not for what came after it)
+info    old_version (below 1.6, unsigned), encrypted, signed, form
+"""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from io import BytesIO
+from typing import Any
+
+import pikepdf
+
+from stamping.pdf import geometry, pages, repairing
+from stamping.pdf.reading import certified_level, elements, entry
+from stamping.pdf.trouble import Refused
+
+DEFAULT_MAX_BYTES = 800_000
+"""The recruitment portals take 800 KB; counted in thousands, which is right whichever way a portal counts."""
+STAMP_GROWTH = 20_000
+"""What one stamp adds at most, in bytes."""
+MOST_PAGES = 1_000
+A4 = (595.276, 841.89)
+A4_TOLERANCE = 4.0
+WANTED_VERSION = (1, 6)
+
+
+class Severity(StrEnum):
+    """How much a finding weighs, the heaviest first."""
+
+    REFUSE = "refuse"
+    REPAIR = "repair"
+    WARN = "warn"
+    INFO = "info"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing worth saying about a file."""
+
+    code: str
+    severity: Severity
+
+
+@dataclass(frozen=True)
+class Page:
+    """Displayed size in points, and the turn in degrees clockwise that was already applied to it."""
+
+    width: float
+    height: float
+    rotation: int
+
+    @property
+    def is_a4(self) -> bool:
+        sides = sorted((self.width, self.height))
+        return all(abs(side - wanted) <= A4_TOLERANCE for side, wanted in zip(sides, A4, strict=True))
+
+
+@dataclass(frozen=True)
+class EarlierSignature:
+    """A signature the file came with. `intact`: its digest and its signature value are right."""
+
+    field: str
+    intact: bool
+    changed_after: bool
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """The facts of one file. `version` is like "1.7" and empty when unknown; `certified_level` is 1, 2, 3 or
+    None."""
+
+    size_bytes: int
+    pages: tuple[Page, ...] = ()
+    version: str = ""
+    encrypted: bool = False
+    signatures: tuple[EarlierSignature, ...] = ()
+    certified_level: int | None = None
+    scripts: bool = False
+    xfa: bool = False
+    form: bool = False
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_a4(self) -> bool:
+        """Whether every page is A4, upright or across."""
+        return bool(self.pages) and all(page.is_a4 for page in self.pages)
+
+    @property
+    def refused(self) -> bool:
+        return any(finding.severity is Severity.REFUSE for finding in self.findings)
+
+    @property
+    def repairable(self) -> bool:
+        """Whether it may be sealed after `repairing.repair`, and not before."""
+        return not self.refused and any(finding.severity is Severity.REPAIR for finding in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain lists and dictionaries, for `from_json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> "Preflight":
+        return cls(
+            **{
+                **facts,
+                "pages": tuple(Page(**page) for page in facts["pages"]),
+                "signatures": tuple(EarlierSignature(**one) for one in facts["signatures"]),
+                "findings": tuple(
+                    Finding(one["code"], Severity(one["severity"])) for one in facts["findings"]
+                ),
+            }
+        )
+
+
+def examine(source: bytes, max_bytes: int = DEFAULT_MAX_BYTES) -> Preflight:
+    """The facts and findings of a file; never raises for what is in it.
+
+    Parses a stranger's file in this process: in a web process call `child.examine`.
+    """
+    size = len(source)
+    if size > max_bytes:
+        return _only("too_large", size)
+    if b"%PDF-" not in source[:1024]:
+        return _only("not_pdf", size)
+    try:
+        pdf, damaged = _open(source)
+    except pikepdf.PasswordError:
+        return _only("password_needed", size)
+    except Exception:  # qpdf reports through several kinds of error, libraries below it through more
+        return _only("unreadable", size)
+    try:
+        with pdf:
+            facts = _facts(pdf, size)
+            signed = _signed_fields(pdf)
+    except Exception:
+        return _only("unreadable", size)
+    return _judge(source, facts, signed=signed, damaged=damaged, max_bytes=max_bytes)
+
+
+def _only(code: str, size: int) -> Preflight:
+    return Preflight(size_bytes=size, findings=(Finding(code, Severity.REFUSE),))
+
+
+def _open(source: bytes) -> tuple[pikepdf.Pdf, bool]:
+    """The open file, and whether its structure had to be guessed."""
+    if not repairing.looks_broken(source):
+        try:
+            return pikepdf.open(BytesIO(source), attempt_recovery=False, suppress_warnings=True), False
+        except pikepdf.PasswordError:
+            raise
+        except Exception:  # noqa: S110 - whatever it was, the next line tries harder
+            pass
+    return pikepdf.open(BytesIO(source), suppress_warnings=True), True
+
+
+def _facts(pdf: pikepdf.Pdf, size: int) -> Preflight:
+    form = entry(pdf.Root, "/AcroForm")
+    found = []
+    for page in list(pdf.pages)[: MOST_PAGES + 1]:
+        frame = pages.frame_of(page.obj)
+        found.append(Page(round(frame.width, 2), round(frame.height, 2), frame.rotation))
+    return Preflight(
+        size_bytes=size,
+        pages=tuple(found),
+        version=_version(pdf),
+        encrypted=pdf.is_encrypted,
+        certified_level=certified_level(pdf.Root),
+        scripts=_has_scripts(pdf),
+        xfa=entry(form, "/XFA") is not None,
+        form=any(entry(field, "/FT") != "/Sig" for field in elements(entry(form, "/Fields"))),
+    )
+
+
+def _version(pdf: pikepdf.Pdf) -> str:
+    in_catalog = str(pdf.Root.get("/Version", "")).lstrip("/")
+    return max(pdf.pdf_version, in_catalog, key=_numbers)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def _has_scripts(pdf: pikepdf.Pdf) -> bool:
+    return any(isinstance(thing, pikepdf.Dictionary) and "/JS" in thing for thing in _everything(pdf))
+
+
+def _everything(pdf: pikepdf.Pdf) -> Any:
+    """Every object and the dictionaries directly inside, where actions stand."""
+    for thing in pdf.objects:
+        yield thing
+        if isinstance(thing, pikepdf.Dictionary):
+            yield from (value for _key, value in thing.items() if isinstance(value, pikepdf.Dictionary))
+
+
+def _signed_fields(pdf: pikepdf.Pdf) -> bool:
+    return any(
+        isinstance(thing, pikepdf.Dictionary) and "/ByteRange" in thing and "/Contents" in thing
+        for thing in pdf.objects
+    )
+
+
+def _judge(source: bytes, facts: Preflight, *, signed: bool, damaged: bool, max_bytes: int) -> Preflight:
+    signatures: tuple[EarlierSignature, ...] = ()
+    codes: list[tuple[str, Severity]] = list(_shape_findings(facts, max_bytes))
+    if signed and damaged:
+        codes.append(("signed_and_damaged", Severity.REFUSE))
+    elif damaged:
+        codes.append(("damaged_structure", Severity.REPAIR))
+    elif signed:
+        signatures, more = _signature_findings(source)
+        codes += more
+    if facts.certified_level is not None:
+        code = "certified_no_changes" if facts.certified_level == 1 else "certified_form_only"
+        codes.append((code, Severity.REFUSE))
+    if _numbers(facts.version) < WANTED_VERSION:
+        codes.append(("old_version", Severity.WARN if signed else Severity.INFO))
+    order = list(Severity)
+    findings = sorted(
+        {Finding(*code) for code in codes}, key=lambda one: (order.index(one.severity), one.code)
+    )
+    return Preflight(**{**facts.__dict__, "signatures": signatures, "findings": tuple(findings)})
+
+
+def _shape_findings(facts: Preflight, max_bytes: int) -> Any:
+    """Findings that follow from the facts alone."""
+    smallest = geometry.SMALLEST_PAGE
+    if not facts.pages:
+        yield "no_pages", Severity.REFUSE
+    elif all(min(page.width, page.height) < smallest for page in facts.pages):
+        yield "page_too_small", Severity.REFUSE
+    elif not facts.is_a4:
+        yield "not_a4", Severity.WARN
+    if len(facts.pages) > MOST_PAGES:
+        yield "too_many_pages", Severity.REFUSE
+    if facts.size_bytes + STAMP_GROWTH > max_bytes:
+        yield "near_limit", Severity.WARN
+    if facts.xfa:
+        yield "dynamic_form", Severity.REFUSE
+    if facts.scripts:
+        yield "scripts", Severity.WARN
+    if facts.encrypted:
+        yield "encrypted", Severity.INFO
+    if facts.form:
+        yield "form", Severity.INFO
+
+
+def _signature_findings(source: bytes) -> tuple[tuple[EarlierSignature, ...], list[tuple[str, Severity]]]:
+    # Imported here: pyHanko takes half a second to load, and most letters are not signed.
+    from stamping.pdf import guards, inspecting
+
+    codes = [("signed", Severity.INFO)]
+    try:
+        guards.open_for_sealing(source, field="")
+    except Refused as refused:
+        codes.append((refused.code, Severity.REFUSE))
+    except Exception:
+        return (), [*codes, ("signed_and_damaged", Severity.REFUSE)]
+    found = tuple(
+        EarlierSignature(
+            field=one.field, intact=one.intact, changed_after=one.changes is inspecting.Changes.FORBIDDEN
+        )
+        for one in inspecting.signatures(source)
+    )
+    if any(not one.intact for one in found):
+        codes.append(("signature_broken", Severity.REFUSE))
+    if any(one.changed_after for one in found):
+        codes.append(("signature_changed_after", Severity.WARN))
+    return found, codes
