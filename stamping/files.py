@@ -1,0 +1,39 @@
+"""Where documents lie: names that say nothing about a person, bytes that only our views send out."""
+
+import hashlib
+import uuid
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+
+def keep_source(*, document: uuid.UUID, data: bytes) -> str:
+    """Store an upload; returns its name."""
+    return _save(f"sources/{_shelf(document)}/{document}.pdf", data)
+
+
+def keep_output(*, document: uuid.UUID, data: bytes) -> str:
+    """Store a sealed document under its own digest, so that a repeat never overwrites what was committed."""
+    return _save(f"sealed/{_shelf(document)}/{document}/{hashlib.sha256(data).hexdigest()[:32]}.pdf", data)
+
+
+def read(name: str) -> bytes:
+    """The bytes stored under `name`."""
+    with default_storage.open(name) as file:
+        data: bytes = file.read()
+    return data
+
+
+def drop(name: str) -> None:
+    """Remove a file; one that is gone already is fine."""
+    if name:
+        default_storage.delete(name)
+
+
+def _save(name: str, data: bytes) -> str:
+    return default_storage.save(name, ContentFile(data))
+
+
+def _shelf(document: uuid.UUID) -> str:
+    # Folders of at most a few thousand entries, also at millions of documents.
+    return document.hex[:3]

@@ -1,0 +1,124 @@
+"""Placed: where on the document the stamp goes, and the person's word that it may be affixed."""
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from meterai import states
+from meterai.models import Stamp
+from orders.models import Order
+
+from .models import Document
+from .pdf import geometry
+from .preparing import facts_of
+
+
+class OutsideThePage(ValueError):
+    """No such page, or a size that is not allowed."""
+
+
+class NotEditable(Exception):
+    """The document is queued or sealed: it is final."""
+
+
+class NoStampLeft(Exception):
+    """Every stamp of the order is spoken for by another document."""
+
+
+def place(*, document: Document, page: int, x: float, y: float, size: float, at: datetime) -> None:
+    """Put the stamp on `page` (from 1), its lower left corner at x, y points of the page as shown; moved inside it.
+
+    May be repeated until the person confirms. Raises OutsideThePage, NotEditable.
+    """
+    pages = facts_of(document).pages
+    if not 1 <= page <= len(pages):
+        raise OutsideThePage(page)
+    shown = pages[page - 1]
+    frame = geometry.PageFrame(visible=geometry.Box(0, 0, shown.width, shown.height))
+    try:
+        fitted = frame.fit(geometry.Placement(page=page, x=x, y=y, size=size))
+    except geometry.GeometryError:
+        raise OutsideThePage(page) from None
+    values = {"page": page, "x": round(fitted.x, 2), "y": round(fitted.y, 2), "size": round(fitted.size, 2)}
+    if document.state == Document.State.DRAFT:
+        states.move(document, to=Document.State.PLACED, at=at, actor="buyer", **values)
+        return
+    free = Document.objects.filter(pk=document.pk, state=Document.State.PLACED, confirmed_at=None)
+    if not free.update(**values):
+        raise NotEditable(document.pk)
+    document.refresh_from_db()
+
+
+def attach(*, document: Document, order: Order) -> None:
+    """Let a prepared document use a stamp of `order`. Raises NotEditable, NoStampLeft."""
+    with transaction.atomic():
+        order = Order.objects.select_for_update().get(pk=order.pk)
+        if free_places(order) < 1:
+            raise NoStampLeft(order.code)
+        free = Document.objects.filter(pk=document.pk, order=None, state__in=Document.EDITABLE)
+        if not free.update(order=order):
+            raise NotEditable(document.pk)
+    document.order = order
+
+
+def detach(*, document: Document) -> None:
+    """Take a document that is not confirmed off its order. Raises NotEditable."""
+    free = Document.objects.filter(pk=document.pk, state__in=Document.EDITABLE, confirmed_at=None)
+    if not free.update(order=None):
+        raise NotEditable(document.pk)
+    document.order = None
+
+
+def free_places(order: Order) -> int:
+    """How many more documents the order has stamps for."""
+    used = order.documents.exclude(state=Document.State.FAILED).exclude(state="erased", stamp=None).count()
+    return order.quantity - used
+
+
+def confirm(*, document: Document, at: datetime) -> None:
+    """The person's word: final, may be affixed as soon as it is paid. Binds at once when paid. Raises NotEditable."""
+    free = Document.objects.filter(pk=document.pk, state=Document.State.PLACED, confirmed_at=None, order__isnull=False)
+    if not free.update(confirmed_at=at):
+        raise NotEditable(document.pk)
+    document.refresh_from_db()
+    bind(document=document, at=at)
+
+
+def bind(*, document: Document, at: datetime) -> bool:
+    """Bind a confirmed document of a paid order to a free stamp of that order and queue it; False if none is free."""
+    with transaction.atomic():
+        order = Order.objects.select_for_update().get(pk=document.order_id)
+        if order.state != Order.State.PAID:
+            return False
+        stamp = _free_stamp(order)
+        if stamp is None:
+            return False
+        try:
+            with transaction.atomic():
+                states.move(
+                    document,
+                    to=Document.State.QUEUED,
+                    at=at,
+                    actor="worker",
+                    stamp=stamp,
+                    queued_at=at,
+                    claimed_until=at,
+                )
+        except (states.MovedMeanwhile, IntegrityError):
+            return False
+    return True
+
+
+def bind_due(*, at: datetime, limit: int = 100) -> int:
+    """Bind confirmed documents whose order has been paid meanwhile; returns how many."""
+    waiting = Document.objects.filter(
+        state=Document.State.PLACED, confirmed_at__isnull=False, order__state=Order.State.PAID
+    ).order_by("confirmed_at")
+    return sum(bind(document=document, at=at) for document in waiting[:limit])
+
+
+def _free_stamp(order: Order) -> Stamp | None:
+    live = Document.objects.filter(order=order, state__in=["queued", "sealed", "erased"], stamp__isnull=False)
+    held = order.lines.filter(released_at=None).values("serial_id")
+    stamps = Stamp.objects.filter(pk__in=held, state=Stamp.State.SOLD).exclude(pk__in=live.values("stamp_id"))
+    return stamps.order_by("pk").first()
