@@ -79,9 +79,7 @@ def _fill(paths: Paths, *, at: datetime) -> None:
     root_key, signer_key = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
     root_name, signer_name = _name("Otoritas Akar"), _name("Penyegel Meterai")
     root = (
-        _builder(
-            subject=root_name, issuer=root_name, key=root_key, issuer_key=root_key, at=at, years=ROOT_YEARS
-        )
+        _builder(subject=root_name, issuer=root_name, key=root_key, issuer_key=root_key, at=at, years=ROOT_YEARS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
         .sign(root_key, hashes.SHA256())
@@ -137,12 +135,8 @@ def _builder(
         .not_valid_before(at - timedelta(hours=1))
         .not_valid_after(at + timedelta(days=365 * years))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
-        )
-        .add_extension(
-            x509.UnrecognizedExtension(DEVELOPMENT_MARK, b"\x05\x00"), critical=False
-        )  # an ASN.1 NULL
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+        .add_extension(x509.UnrecognizedExtension(DEVELOPMENT_MARK, b"\x05\x00"), critical=False)  # an ASN.1 NULL
     )
 
 

@@ -19,17 +19,13 @@ SPARE = 64
 class LocalEngine:
     """Implements `engine.Engine`. Safe to share between threads; make it once a process."""
 
-    def __init__(
-        self, *, key: PrivateKey, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...]
-    ) -> None:
+    def __init__(self, *, key: PrivateKey, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...]) -> None:
         """Raises SealingError(`certificate_unfit`, permanent) when the certificate may not sign documents."""
         if not certificates.may_seal(certificate) or certificate.public_key() != key.public_key():
             raise SealingError("certificate_unfit", permanent=True)
         self.certificate = certificate
         self._key = key
-        self._signer = KeptSigner(
-            key=key, certificate=_asn1(certificate), chain=tuple(_asn1(link) for link in chain)
-        )
+        self._signer = KeptSigner(key=key, certificate=_asn1(certificate), chain=tuple(_asn1(link) for link in chain))
         self._template = RsaTemplate.of(self._signer) if isinstance(key, rsa.RSAPrivateKey) else None
         self.bytes_reserved = 2 * len(self._signer.cms(STAND_IN_DIGEST)) + SPARE
 

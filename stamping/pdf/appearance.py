@@ -189,9 +189,7 @@ def as_pdf(*, serial: str, address: str) -> bytes:
     """The stamp alone, as a PDF of one page of its size."""
     with pikepdf.new() as pdf:
         page = pdf.add_blank_page(page_size=(ART, ART))
-        form = pdf.make_stream(
-            art(), Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Form, BBox=[0, 0, ART, ART]
-        )
+        form = pdf.make_stream(art(), Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Form, BBox=[0, 0, ART, ART])
         page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Art=form))
         page.Contents = pdf.make_stream(own_part(serial=serial, address=address))
         out = BytesIO()

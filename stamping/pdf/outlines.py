@@ -86,9 +86,7 @@ def _contours(data: bytes, scale: float) -> list[list[tuple[float, float, bool]]
     return [points[first : last + 1] for first, last in zip([0, *(e + 1 for e in ends)], ends, strict=False)]
 
 
-def _coordinates(
-    data: bytes, position: int, flags: list[int], *, short: int, same: int
-) -> tuple[list[int], int]:
+def _coordinates(data: bytes, position: int, flags: list[int], *, short: int, same: int) -> tuple[list[int], int]:
     """One axis: each value is a difference, in one byte, two bytes or none."""
     values, value = [], 0
     for flag in flags:

@@ -113,9 +113,7 @@ class Preflight:
                 **facts,
                 "pages": tuple(Page(**page) for page in facts["pages"]),
                 "signatures": tuple(EarlierSignature(**one) for one in facts["signatures"]),
-                "findings": tuple(
-                    Finding(one["code"], Severity(one["severity"])) for one in facts["findings"]
-                ),
+                "findings": tuple(Finding(one["code"], Severity(one["severity"])) for one in facts["findings"]),
             }
         )
 
@@ -223,9 +221,7 @@ def _judge(source: bytes, facts: Preflight, *, signed: bool, damaged: bool, max_
     if _numbers(facts.version) < WANTED_VERSION:
         codes.append(("old_version", Severity.WARN if signed else Severity.INFO))
     order = list(Severity)
-    findings = sorted(
-        {Finding(*code) for code in codes}, key=lambda one: (order.index(one.severity), one.code)
-    )
+    findings = sorted({Finding(*code) for code in codes}, key=lambda one: (order.index(one.severity), one.code))
     return Preflight(**{**facts.__dict__, "signatures": signatures, "findings": tuple(findings)})
 
 
@@ -264,9 +260,7 @@ def _signature_findings(source: bytes) -> tuple[tuple[EarlierSignature, ...], li
     except Exception:
         return (), [*codes, ("signed_and_damaged", Severity.REFUSE)]
     found = tuple(
-        EarlierSignature(
-            field=one.field, intact=one.intact, changed_after=one.changes is inspecting.Changes.FORBIDDEN
-        )
+        EarlierSignature(field=one.field, intact=one.intact, changed_after=one.changes is inspecting.Changes.FORBIDDEN)
         for one in inspecting.signatures(source)
     )
     if any(not one.intact for one in found):

@@ -82,9 +82,7 @@ def _with_repair(source: bytes, attempt: Callable[[bytes], bytes]) -> bytes:
             return attempt(source)
         except (Refused, SealingError):
             raise
-        except (
-            Exception
-        ) as error:  # KeyError, RecursionError, UnicodeDecodeError and more come out of odd files
+        except Exception as error:  # KeyError, RecursionError, UnicodeDecodeError and more come out of odd files
             if guards.looks_signed(source):
                 raise Refused("signed_and_damaged") from error
     if guards.looks_signed(source):

@@ -107,9 +107,7 @@ def test_pades_forbids_a_signing_time_in_the_signature() -> None:
 
 def test_an_elliptic_key_seals_as_well() -> None:
     key, certificate = _elliptic(ca=False)
-    sealed = tools.seal(
-        tools.source("letter"), engine=LocalEngine(key=key, certificate=certificate, chain=())
-    )
+    sealed = tools.seal(tools.source("letter"), engine=LocalEngine(key=key, certificate=certificate, chain=()))
     (seal,) = inspecting.inspect(source=sealed, roots=(certificate,), at=tools.NOW).seals
     assert seal.intact and seal.certificate_trusted
 

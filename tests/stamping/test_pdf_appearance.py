@@ -65,9 +65,7 @@ def _distance(one: Image.Image, other: Image.Image) -> float:
 
 
 def test_the_qr_symbol_can_be_read_module_by_module() -> None:
-    matrix = segno.make(
-        tools.ADDRESS, error="m", micro=False, boost_error=False, mask=appearance.QR_MASK
-    ).matrix
+    matrix = segno.make(tools.ADDRESS, error="m", micro=False, boost_error=False, mask=appearance.QR_MASK).matrix
     picture = appearance_picture().convert("L")
     scale, module = picture.width / appearance.ART, appearance.QR_SIDE / len(matrix)
     for row, line in enumerate(matrix):
@@ -81,9 +79,7 @@ def test_the_qr_symbol_can_be_read_module_by_module() -> None:
 
 def test_another_serial_looks_different_and_nothing_else_does() -> None:
     one = pictures.render(appearance.as_pdf(serial=tools.SERIAL, address=tools.ADDRESS), page=1, width=516)
-    two = pictures.render(
-        appearance.as_pdf(serial=tools.OTHER_SERIAL, address=tools.ADDRESS), page=1, width=516
-    )
+    two = pictures.render(appearance.as_pdf(serial=tools.OTHER_SERIAL, address=tools.ADDRESS), page=1, width=516)
     box = ImageChops.difference(one, two).getbbox()
     assert box is not None
     assert box[1] / 516 * appearance.ART > appearance.ART - 12, "only the serial's line may differ"

@@ -18,9 +18,7 @@ def frames(draw: st.DrawFn) -> geometry.PageFrame:
 
 
 @given(frame=frames(), x=numbers, y=numbers, size=st.floats(54, 144))
-def test_the_whole_stamp_is_inside_what_is_shown(
-    frame: geometry.PageFrame, x: float, y: float, size: float
-) -> None:
+def test_the_whole_stamp_is_inside_what_is_shown(frame: geometry.PageFrame, x: float, y: float, size: float) -> None:
     box = frame.to_user(geometry.Placement(page=1, x=x, y=y, size=size))
     slack = 1e-6
     assert box.llx >= frame.visible.llx - slack and box.lly >= frame.visible.lly - slack
@@ -37,9 +35,7 @@ def test_the_whole_stamp_is_inside_what_is_shown(
         (270, (10, 20 + 500 - 86)),
     ],
 )
-def test_the_displayed_bottom_left_is_the_right_corner_of_the_file(
-    rotation: int, corner: tuple[float, float]
-) -> None:
+def test_the_displayed_bottom_left_is_the_right_corner_of_the_file(rotation: int, corner: tuple[float, float]) -> None:
     frame = geometry.PageFrame(geometry.Box(10, 20, 310, 520), rotation)
     box = frame.to_user(geometry.Placement(page=1, x=0, y=0))
     assert (box.llx, box.lly) == pytest.approx(corner)

@@ -61,9 +61,7 @@ def test_an_earlier_foreign_signature_stays_valid_and_trusted_under_its_own_root
 
 def test_two_stamps_on_one_file_are_both_valid(tmp_path: Path) -> None:
     once = tools.seal(tools.source("letter"))
-    twice = tools.seal(
-        once, serial=tools.OTHER_SERIAL, placement=geometry.Placement(page=1, x=100.0, y=180.0)
-    )
+    twice = tools.seal(once, serial=tools.OTHER_SERIAL, placement=geometry.Placement(page=1, x=100.0, y=180.0))
     first, second = inspecting.inspect(source=twice, roots=tools.roots(), at=tools.NOW).seals
     assert (first.serial, second.serial) == (tools.SERIAL, tools.OTHER_SERIAL)
     assert first.intact and second.intact
