@@ -26,7 +26,7 @@ def roots() -> tuple[x509.Certificate, ...]:
 
 
 def refuse_development() -> None:
-    """Refuse to start in production on the development authority: its seals prove nothing. Raises ImproperlyConfigured."""
+    """Refuse to start in production on the development authority, whose seals prove nothing: ImproperlyConfigured."""
     if settings.ALLOW_DEVELOPMENT_AUTHORITY:
         return
     if not settings.TRUST_ROOTS.is_file():

@@ -37,11 +37,10 @@ def preview_svg(*, document: Document) -> str:
     picture = page_picture(document=document, page=document.page)
     top = shown.height - document.y - document.size
     side = f'width="{document.size:.2f}" height="{document.size:.2f}"'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {shown.width:.2f} {shown.height:.2f}">'
-        f'<image width="{shown.width:.2f}" height="{shown.height:.2f}" href="{_data(picture.content_type, picture.data)}"/>'
-        f'<image x="{document.x:.2f}" y="{top:.2f}" {side} href="{_data("image/png", _specimen())}"/></svg>'
-    )
+    page = f'width="{shown.width:.2f}" height="{shown.height:.2f}" href="{_data(picture.content_type, picture.data)}"'
+    stamp = f'x="{document.x:.2f}" y="{top:.2f}" {side} href="{_data("image/png", _specimen())}"'
+    box = f"0 0 {shown.width:.2f} {shown.height:.2f}"
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}"><image {page}/><image {stamp}/></svg>'
 
 
 def _data(content_type: str, data: bytes) -> str:

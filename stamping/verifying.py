@@ -23,7 +23,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Report:
-    """All seals of a file. `problem`: empty, or why the file could not be read (password_needed, unreadable, hostile)."""
+    """All seals of a file. `problem`: empty, or why it could not be read (password_needed, unreadable, hostile)."""
 
     checked: tuple[Checked, ...]
     problem: str = ""

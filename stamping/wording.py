@@ -17,10 +17,12 @@ FINDINGS = {
     "page_too_small": _("Halaman terlalu kecil untuk memuat meterai."),
     "dynamic_form": _("PDF ini formulir dinamis (XFA). Cetak sebagai PDF biasa, lalu unggah lagi."),
     "certified_no_changes": _(
-        "Pembuat PDF ini melarang semua perubahan, jadi meterai tidak dapat dibubuhkan. Minta versi yang tidak disertifikasi."
+        "Pembuat PDF ini melarang semua perubahan, jadi meterai tidak dapat dibubuhkan. "
+        "Minta versi yang tidak disertifikasi."
     ),
     "certified_form_only": _(
-        "PDF ini bersertifikasi dan hanya boleh diisi formulirnya; meterai akan merusak sertifikasinya. Minta versi yang tidak disertifikasi."
+        "PDF ini bersertifikasi dan hanya boleh diisi formulirnya; meterai akan merusak sertifikasinya. "
+        "Minta versi yang tidak disertifikasi."
     ),
     "fields_locked": _(
         "Tanda tangan di PDF ini mengunci semua isian; meterai akan merusaknya. Minta versi yang tidak dikunci."

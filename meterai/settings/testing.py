@@ -7,5 +7,8 @@ IS_DEMO = False
 DEMO_PASSWORD = "meterai-demo-2026"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
+# The processes that a test starts serve static files from the sources; nothing is collected first.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True
 
 env.complain()

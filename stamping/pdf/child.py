@@ -81,6 +81,7 @@ def _ask(verb: str, source: bytes, **options: Any) -> tuple[dict[str, Any], byte
             stderr=subprocess.DEVNULL,
             env=environment,
             timeout=WALL_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise Hostile from error

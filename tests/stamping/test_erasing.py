@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.storage import default_storage
-from tests.stamping.conftest import NOW
 
 from meterai.states import NoSuchArrow
 from stamping import erasing, files, preparing, sealing, verifying
 from stamping.models import Document
 from stamping.verdict import Conclusion
+from tests.stamping.conftest import NOW
 
 pytestmark = pytest.mark.django_db
 

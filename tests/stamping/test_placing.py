@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 from django.db import IntegrityError, transaction
-from tests.stamping.conftest import DATA, NOW, pay
 
 from meterai.models import Flip, Stamp
 from orders.models import Order
 from stamping import placing, preparing
 from stamping.models import Document
+from tests.stamping.conftest import DATA, NOW, pay
 
 pytestmark = pytest.mark.django_db
 

@@ -2,10 +2,10 @@
 
 import pytest
 from django.core.files.storage import default_storage
-from tests.stamping.conftest import DATA, NOW
 
 from stamping import preparing
 from stamping.models import Document
+from tests.stamping.conftest import DATA, NOW
 
 pytestmark = pytest.mark.django_db
 

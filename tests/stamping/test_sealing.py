@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.storage import default_storage
-from tests.stamping.conftest import DATA, NOW
 
 from meterai import conserving
 from meterai.models import Stamp
@@ -13,6 +12,7 @@ from orders.models import Notice, Order
 from stamping import placing, preparing, sealing, verifying
 from stamping.models import Document
 from stamping.verdict import Conclusion
+from tests.stamping.conftest import DATA, NOW
 
 pytestmark = pytest.mark.django_db
 

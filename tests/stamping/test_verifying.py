@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
-from tests.stamping.conftest import DATA, NOW
 
 from meterai.models import Stamp
 from stamping import files, sealing, verifying
@@ -16,6 +15,7 @@ from stamping.models import Document
 from stamping.pdf import geometry
 from stamping.pdf.sealing import seal
 from stamping.verdict import Conclusion
+from tests.stamping.conftest import DATA, NOW
 
 pytestmark = pytest.mark.django_db
 

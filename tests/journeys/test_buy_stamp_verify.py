@@ -1,0 +1,99 @@
+"""A person buys, pays, uploads, drags the stamp, downloads, verifies and complains, in a real browser."""
+
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.journeys.conftest import DATA
+from tests.running_site import Site
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+def look(page: Page) -> None:
+    """No accessibility violation, and nothing that scrolls sideways."""
+    found = Axe().run(page, options=RULES)
+    assert found.violations_count == 0, found.generate_report()
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_from_the_front_page_to_a_valid_file_and_a_complaint(
+    site: Site, phone_or_desk: BrowserContext, tmp_path: Path
+) -> None:
+    page = phone_or_desk.new_page()
+    troubles: list[str] = []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda line: troubles.append(line.text) if "Content Security Policy" in line.text else None)
+
+    page.goto(site.url + "/")
+    expect(page.locator("html")).to_have_attribute("lang", "id")
+    look(page)
+    page.get_by_role("link", name="Beli e-meterai").first.click()
+    look(page)
+    page.fill("[name=contact]", "ani@contoh.example")
+    page.locator("form[action$='/beli/'], form:has([name=contact])").first.locator("button").last.click()
+    page.wait_for_url("**/pesanan/**")
+    order = page.url
+    look(page)
+
+    page.set_input_files("input[type=file]", DATA / "letter.pdf")
+    page.get_by_role("button", name="Unggah dan pilih tempat").click()
+    page.wait_for_url("**/dokumen/**")
+    look(page)
+    before = drag(page)
+    page.get_by_role("button", name="Pakai tempat ini").click()
+    page.get_by_text("Hasilnya akan seperti ini").wait_for()
+    look(page)
+    assert page.input_value("[name=x]") != before
+    page.check("[name=final]")
+    page.get_by_role("button", name="Setuju, bubuhkan setelah dibayar").click()
+    page.get_by_text("Menunggu pembayaran").wait_for()
+
+    page.goto(order)
+    page.get_by_role("link", name="Buka halaman pembayaran").click()
+    page.get_by_role("button", name="Bayar sekarang").click()
+    page.wait_for_url("**/pesanan/**")
+    page.get_by_text("Siap diunduh").wait_for()
+    look(page)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Unduh letter.pdf").click()
+    sealed = tmp_path / "sealed.pdf"
+    download.value.save_as(sealed)
+
+    page.goto(site.url + "/periksa/")
+    look(page)
+    page.set_input_files("input[type=file]", sealed)
+    page.locator("main").get_by_role("button", name="Periksa").click()
+    page.locator(".verdict-valid").wait_for()
+    look(page)
+
+    page.goto(order)
+    page.get_by_role("link", name="Buat aduan").first.click()
+    look(page)
+    page.select_option("[name=category]", index=1)
+    page.fill("[name=text]", "Saya belum menerima surel.")
+    page.get_by_role("button", name="Kirim aduan").click()
+    page.wait_for_url("**/aduan/AD-**")
+    look(page)
+    assert troubles == []
+
+
+def drag(page: Page) -> str:
+    """Drag the stamp up and to the left, then nudge it by keyboard; returns where it had been, from the left."""
+    stamp = page.locator(".placer-stamp")
+    stamp.scroll_into_view_if_needed()
+    before = page.input_value("[name=x]")
+    box = stamp.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 20, box["y"] - 60, steps=6)
+    page.mouse.up()
+    dragged = float(page.input_value("[name=x]"))
+    assert dragged < float(before)
+    stamp.focus()
+    page.keyboard.press("ArrowRight")
+    assert float(page.input_value("[name=x]")) > dragged
+    return before
