@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import IO
 from urllib.parse import urljoin
 
 import requests
 
-Files = dict[str, tuple[str, IO[bytes] | bytes, str]]
+Files = dict[str, tuple[str, bytes, str]]
 
 
 @dataclass

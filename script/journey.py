@@ -123,7 +123,7 @@ def _site(url: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="meterai-demo-") as folder:
         # On ports nobody holds: a server of somebody else's may be on the usual one.
         own = f"http://127.0.0.1:{_free_port()}"
-        command = [CHECKOUT / "script/server", "--port", own.rsplit(":", 1)[1], "--data", folder]
+        command = [str(CHECKOUT / "script/server"), "--port", own.rsplit(":", 1)[1], "--data", folder]
         with _step("start a server"):
             server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             _wait_until_ready(server, own)
