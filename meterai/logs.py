@@ -6,6 +6,8 @@ import re
 # The key part of a secret link, an address of a person, a telephone number.
 _MASKS = (
     (re.compile(r"(/(?:pesanan|dokumen|aduan|order|document|ticket)s?/[^/\s]+/)[A-Za-z0-9_-]{22}"), r"\1…"),
+    (re.compile(r"(dokumen=[0-9a-f-]{36}\.)[A-Za-z0-9_-]{22}"), r"\1…"),
+    (re.compile(r"(kunci=)[A-Za-z0-9_-]{22}"), r"\1…"),
     (re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+"), "…@…"),
     (re.compile(r"(?<![\w.])(?:\+62|62|0)8\d{7,11}\b"), "08…"),
     (re.compile(r"(Bearer |whsec_)[A-Za-z0-9+/=_.-]+"), r"\1…"),

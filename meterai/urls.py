@@ -2,14 +2,22 @@
 
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib import admin
-from django.urls import include, path
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from . import health
 
-urlpatterns = [
+
+def not_here(request: HttpRequest, **rest: str) -> HttpResponse:
+    """The admin's shortcut `r/` would send any member of staff to a row's secret link, whatever their permissions."""
+    raise Http404
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("admin/r/<path:rest>", not_here),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/", include("orders.urls_api")),
@@ -19,6 +27,7 @@ urlpatterns = [
 ]
 
 urlpatterns += i18n_patterns(
+    path("", include("orders.urls_home")),
     path("", include("orders.urls")),
     path("", include("stamping.urls")),
     path("", include("support.urls")),

@@ -1,11 +1,26 @@
 """A document on its way from upload to seal."""
 
+from dataclasses import dataclass
+
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from meterai import links
+from orders.models import Order
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What a queued document is bound to; the database refuses a queued row that lacks a part of it."""
+
+    order: Order
+    serial: str
+    page: int
+    x: float
+    y: float
+    size: float
 
 
 class Document(models.Model):
@@ -112,12 +127,20 @@ class Document(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.pk)  # not the file's name, which may be a person's
 
     @property
     def key(self) -> str:
         """The key of this document's secret link."""
         return links.key(kind="document", code=str(self.pk), version=self.link_version)
+
+    def binding(self) -> Binding:
+        """Order, serial and place of a document that is queued or sealed; ValueError for one that is not bound."""
+        order, serial = self.order, self.stamp_id
+        page, x, y, size = self.page, self.x, self.y, self.size
+        if order is None or serial is None or page is None or x is None or y is None or size is None:
+            raise ValueError("the document is not bound")
+        return Binding(order, str(serial), page, x, y, size)
 
     def get_absolute_url(self) -> str:
         """The secret link of this document."""

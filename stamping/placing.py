@@ -1,6 +1,7 @@
 """Placed: where on the document the stamp goes, and the person's word that it may be affixed."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -39,7 +40,12 @@ def place(*, document: Document, page: int, x: float, y: float, size: float, at:
         fitted = frame.fit(geometry.Placement(page=page, x=x, y=y, size=size))
     except geometry.GeometryError:
         raise OutsideThePage(page) from None
-    values = {"page": page, "x": round(fitted.x, 2), "y": round(fitted.y, 2), "size": round(fitted.size, 2)}
+    values: dict[str, Any] = {
+        "page": page,
+        "x": round(fitted.x, 2),
+        "y": round(fitted.y, 2),
+        "size": round(fitted.size, 2),
+    }
     if document.state == Document.State.DRAFT:
         states.move(document, to=Document.State.PLACED, at=at, actor="buyer", **values)
         return
@@ -87,8 +93,8 @@ def confirm(*, document: Document, at: datetime) -> None:
 def bind(*, document: Document, at: datetime) -> bool:
     """Bind a confirmed document of a paid order to a free stamp of that order and queue it; False if none is free."""
     with transaction.atomic():
-        order = Order.objects.select_for_update().get(pk=document.order_id)
-        if order.state != Order.State.PAID:
+        order = Order.objects.select_for_update().filter(pk=document.order_id or 0, state=Order.State.PAID).first()
+        if order is None:
             return False
         stamp = _free_stamp(order)
         if stamp is None:

@@ -66,11 +66,10 @@ def verification_address(serial: str) -> str:
 
 def give_back(*, document: Document, failure: str, at: datetime) -> None:
     """QUEUED -> FAILED: the stamp stays SOLD and is free for another document of the buyer."""
+    order = document.binding().order
     with transaction.atomic():
         states.move(document, to=Document.State.FAILED, at=at, reason=failure, actor="worker", failure=failure)
-        noticing.leave(
-            event=f"{document.pk}:failed", template="failed", order=document.order, at=at, name=document.name
-        )
+        noticing.leave(event=f"{document.pk}:failed", template="failed", order=order, at=at, name=document.name)
 
 
 def _sealed(document: Document, at: datetime) -> sealing.Sealed:
@@ -80,13 +79,14 @@ def _sealed(document: Document, at: datetime) -> sealing.Sealed:
         raise SourceLost("missing") from None
     if hashlib.sha256(source).hexdigest() != document.source_sha256:
         raise SourceLost("other bytes than were bound")
-    with override(document.order.language):
+    bound = document.binding()
+    with override(bound.order.language):
         reason = gettext("Pembubuhan meterai elektronik")
     return sealing.seal(
         source=source,
-        placement=geometry.Placement(page=document.page, x=document.x, y=document.y, size=document.size),
-        serial=document.stamp_id,
-        verification_url=verification_address(document.stamp_id),
+        placement=geometry.Placement(page=bound.page, x=bound.x, y=bound.y, size=bound.size),
+        serial=bound.serial,
+        verification_url=verification_address(bound.serial),
         reason_text=reason,
         engine=authorities.engine(),
         at=at,
@@ -94,6 +94,7 @@ def _sealed(document: Document, at: datetime) -> sealing.Sealed:
 
 
 def _commit(document: Document, sealed: sealing.Sealed, name: str, at: datetime) -> bool:
+    bound = document.binding()
     try:
         with transaction.atomic():
             states.move(
@@ -107,9 +108,9 @@ def _commit(document: Document, sealed: sealing.Sealed, name: str, at: datetime)
                 sealed_at=at,
                 claimed_until=None,
             )
-            taking.affix(serial=document.stamp_id, at=at, reference=f"document {document.pk}")
+            taking.affix(serial=bound.serial, at=at, reference=f"document {document.pk}")
             noticing.leave(
-                event=f"{document.pk}:sealed", template="sealed", order=document.order, at=at, name=document.name
+                event=f"{document.pk}:sealed", template="sealed", order=bound.order, at=at, name=document.name
             )
     except states.MovedMeanwhile:
         return False  # a worker whose lease had run out finished after all: one of the two committed

@@ -216,3 +216,13 @@ def test_every_static_file_that_pages_name_is_there() -> None:
     }
     assert named
     assert [name for name in named if not finders.find(name)] == []
+
+
+def test_staff_are_never_led_to_a_secret_link(admin_client: Client, draft: Document) -> None:
+    from django.contrib.contenttypes.models import ContentType
+
+    kind = ContentType.objects.get_for_model(Document)
+    assert admin_client.get(f"/admin/r/{kind.pk}/{draft.pk}/").status_code == 404
+    page = admin_client.get(f"/admin/stamping/document/{draft.pk}/change/", follow=True).content.decode()
+    assert draft.key not in page
+    assert "surat.pdf" not in page
