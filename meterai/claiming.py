@@ -26,6 +26,8 @@ def claim(rows: "QuerySet[Row]", *, due: str, at: datetime, lease: timedelta, li
     return taken
 
 
-def backoff(attempts: int, *, first: timedelta = timedelta(seconds=5), most: timedelta = timedelta(hours=1)) -> timedelta:
+def backoff(
+    attempts: int, *, first: timedelta = timedelta(seconds=5), most: timedelta = timedelta(hours=1)
+) -> timedelta:
     """How long to wait after so many attempts: doubling from `first`, never above `most`."""
     return min(first * 2 ** min(attempts, 20), most)

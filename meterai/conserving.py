@@ -64,3 +64,18 @@ def available(*, reseller_id: int | None = None) -> int:
             {"r": reseller_id},
         )
         return int(cursor.fetchone()[0])
+
+
+def stock_levels() -> dict[int | None, int]:
+    """How many serials each seller can still sell: by the reseller's id, None for the official shop. Zero is left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT reseller_id, sum(n) FROM (
+                SELECT reseller_id, "end" - next AS n FROM meterai_extent WHERE next < "end"
+                UNION ALL
+                SELECT reseller_id, 1 FROM meterai_pooled) held
+            GROUP BY reseller_id
+            """
+        )
+        return {row[0]: int(row[1]) for row in cursor.fetchall()}

@@ -40,7 +40,9 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
 def _code(error: Exception) -> str:
     if isinstance(error, exceptions.APIException):
         return str(getattr(error.detail, "code", "") or error.default_code)
-    return "not_found" if isinstance(error, Http404) else "forbidden" if isinstance(error, PermissionDenied) else "error"
+    return (
+        "not_found" if isinstance(error, Http404) else "forbidden" if isinstance(error, PermissionDenied) else "error"
+    )
 
 
 def _title(response: Response) -> str:

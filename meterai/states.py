@@ -5,23 +5,13 @@ rows means that somebody else was first. The same arrows are held by a trigger (
 `Flip` row in the same transaction.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Model
 
 from .models import Flip
-
-Arrows = Mapping[str, frozenset[str]]
-
-
-class Stateful(Protocol):
-    """A model with a `state` field and its arrows."""
-
-    ARROWS: ClassVar[Arrows]
-    state: Any
 
 
 class NoSuchArrow(Exception):
@@ -39,7 +29,7 @@ def move(row: Any, *, to: str, at: datetime, reason: str = "", actor: str = "", 
     Raises NoSuchArrow, MovedMeanwhile.
     """
     old = str(row.state)
-    if to not in row.ARROWS.get(old, frozenset()):
+    if not may(row, to):
         raise NoSuchArrow(f"{row._meta.label}: {old} -> {to}")
     with transaction.atomic():
         moved = type(row).objects.filter(pk=row.pk, state=old).update(state=to, **changes)
@@ -49,6 +39,11 @@ def move(row: Any, *, to: str, at: datetime, reason: str = "", actor: str = "", 
     row.state = to
     for name, value in changes.items():
         setattr(row, name, value)
+
+
+def may(row: Any, to: str) -> bool:
+    """Whether there is an arrow from the row's state to `to`."""
+    return to in row.ARROWS.get(str(row.state), frozenset())
 
 
 def note(row: Model, *, old: str, new: str, at: datetime, reason: str = "", actor: str = "") -> None:

@@ -83,7 +83,9 @@ def take_in(
         )
         states.note(batch, old="", new=batch.state, at=at, actor=by.username)
         _keep(batch)
-        record(batch=batch, source="outside", target="draft", quantity=count, at=at, actor=by.username, reference=reference)
+        record(
+            batch=batch, source="outside", target="draft", quantity=count, at=at, actor=by.username, reference=reference
+        )
     return batch
 
 
@@ -92,9 +94,7 @@ def activate(*, batch: Batch, by: User, at: datetime) -> None:
     if batch.imported_by_id == by.pk:
         raise SamePerson(batch.reference)
     with transaction.atomic():
-        states.move(
-            batch, to=Batch.State.ACTIVE, at=at, actor=by.username, activated_at=at, activated_by=by
-        )
+        states.move(batch, to=Batch.State.ACTIVE, at=at, actor=by.username, activated_at=at, activated_by=by)
         step = -(-batch.count // EXTENTS_PER_BATCH)
         starts = range(1, batch.count + 1, step)
         Extent.objects.bulk_create(

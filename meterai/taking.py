@@ -5,6 +5,7 @@ Each verb is one SQL statement that moves the serials and writes the ledger with
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -107,14 +108,17 @@ ORDER BY id FOR UPDATE
 """
 
 
-def take(
-    *, quantity: int, reseller: Reseller | None, until: datetime, at: datetime, reference: str
-) -> list[str]:
+def take(*, quantity: int, reseller: Reseller | None, until: datetime, at: datetime, reference: str) -> list[str]:
     """Reserve `quantity` serials of the official shop or of a reseller's lease until `until`; returns the serials.
 
     Raises SoldOut, with nothing taken, only after having waited for whoever held the rest.
     """
-    values = {"reseller": reseller.pk if reseller else None, "until": until, "at": at, "reference": reference}
+    values: dict[str, Any] = {
+        "reseller": reseller.pk if reseller else None,
+        "until": until,
+        "at": at,
+        "reference": reference,
+    }
     try:
         with transaction.atomic():
             return _draw(quantity, values)
@@ -157,7 +161,7 @@ def refund(*, serials: Collection[str], at: datetime, reference: str, reason: st
     _move(serials, source="sold", target="refunded", at=at, reference=reference, actor="shop", reason=reason)
 
 
-def _draw(quantity: int, values: dict[str, object]) -> list[str]:
+def _draw(quantity: int, values: dict[str, Any]) -> list[str]:
     taken: list[str] = []
     while len(taken) < quantity:
         more = _run(_TAKE, values | {"wanted": quantity - len(taken)})
@@ -177,7 +181,7 @@ def _move(
             raise NotHeld(f"{source} -> {target}: {len(moved)} of {len(set(serials))}")
 
 
-def _run(statement: str, values: dict[str, object]) -> list[str]:
+def _run(statement: str, values: dict[str, Any]) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         rows: Sequence[tuple[str]] = cursor.fetchall()

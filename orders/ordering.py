@@ -53,6 +53,10 @@ class NotSelling(Exception):
     """The reseller named sells nothing here, or the way to pay is not offered."""
 
 
+class NotPayable(Exception):
+    """The order waits for no money any more, or a payment is under way already."""
+
+
 def place_order(*, wish: Wish, idempotency_key: str, at: datetime) -> Order:
     """Reserve stamps and write the order; the same key and wish give the same order again.
 
@@ -83,6 +87,26 @@ def begin_payment(*, order: Order, gateway: str, method: str, at: datetime) -> P
     )
     states.note(payment, old="", new=payment.state, at=at, actor="buyer")
     return payment
+
+
+def pay_again(*, order: Order, gateway: str, method: str, at: datetime) -> Payment:
+    """Another payment after the last one failed or expired, while the order still waits. The fee follows the method.
+
+    Raises NotPayable, NotSelling.
+    """
+    try:
+        offer = gates.offer_of(gateway_name=gateway, method=method)
+    except LookupError:
+        raise NotSelling(method) from None
+    with transaction.atomic():
+        order = Order.objects.select_for_update().get(pk=order.pk)
+        ended = not order.payments.exclude(state__in=[Payment.State.FAILED, Payment.State.EXPIRED]).exists()
+        if order.state != Order.State.PENDING or at >= order.expires_at or not ended:
+            raise NotPayable(order.code)
+        order.total += offer.fee - order.payment_fee
+        order.payment_fee = offer.fee
+        order.save(update_fields=["total", "payment_fee"])
+        return begin_payment(order=order, gateway=gateway, method=method, at=at)
 
 
 def _known(wish: Wish, key: str) -> Order | None:

@@ -3,6 +3,7 @@
 Network calls stand outside every transaction; what they answered is applied afterwards under the order's lock.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -38,7 +39,9 @@ def start(*, payment: Payment, at: datetime) -> None:
     except PaymentError as error:
         if not error.permanent:
             raise
-        states.move(payment, to=Payment.State.FAILED, at=at, reason="refused by gateway", actor="gateway", next_ask_at=None)
+        states.move(
+            payment, to=Payment.State.FAILED, at=at, reason="refused by gateway", actor="gateway", next_ask_at=None
+        )
         return
     _remember(payment, started, at)
 
@@ -59,7 +62,22 @@ def start_due(*, at: datetime, limit: int = 20) -> int:
 def check(*, payment: Payment, at: datetime) -> None:
     """Ask the gateway where this payment stands and apply it. Raises PaymentError: the state stays as it is."""
     standing = gates.gate(payment.gateway).ask(payment.gateway_reference)
+    if standing.reference != str(payment.pk):
+        raise PaymentError("the gateway answered about another payment", permanent=True)
     settle(payment=payment, standing=standing, at=at)
+
+
+def check_order(*, order: Order, at: datetime) -> None:
+    """Ask about every payment of an order that may still bring money, as its buyer or a member of staff wishes.
+
+    Raises PaymentError when a gateway does not answer; nothing is moved by that.
+    """
+    undecided = (Payment.State.PENDING, Payment.State.EXPIRED, Payment.State.FAILED, Payment.State.HELD)
+    for payment in order.payments.filter(state=Payment.State.STARTED):
+        with suppress(states.MovedMeanwhile):  # a worker started it in this very moment
+            start(payment=payment, at=at)
+    for payment in order.payments.filter(state__in=undecided).exclude(gateway_reference=""):
+        check(payment=payment, at=at)
 
 
 def check_due(*, at: datetime, limit: int = 50) -> int:
@@ -84,7 +102,7 @@ def settle(*, payment: Payment, standing: Standing, at: datetime) -> None:
         order = Order.objects.select_for_update().get(pk=payment.order_id)
         payment = Payment.objects.select_for_update().get(pk=payment.pk)
         payment.order = order
-        if standing.status is Status.PAID and payment.state != Payment.State.PAID:
+        if standing.status is Status.PAID:
             _credit(payment, standing, at)
         elif standing.status in _ENDINGS:
             _end(payment, _ENDINGS[standing.status], at)
@@ -107,7 +125,8 @@ def send_refunds(*, at: datetime, limit: int = 20) -> int:
         with transaction.atomic():
             states.move(refund, to=Refund.State.DONE, at=at, actor="worker", done_at=at, next_try_at=None)
             payment.refresh_from_db()
-            if Payment.State.REFUNDED in Payment.ARROWS.get(payment.state, ()):
+            whole = refund.reason != Refund.Reason.OVERPAID
+            if whole and states.may(payment, Payment.State.REFUNDED):
                 states.move(payment, to=Payment.State.REFUNDED, at=at, reason=refund.reason, actor="worker")
         done += 1
     return done
@@ -148,39 +167,49 @@ def _remember(payment: Payment, started: Started, at: datetime) -> None:
 
 
 def _credit(payment: Payment, standing: Standing, at: datetime) -> None:
-    if Payment.State.PAID not in Payment.ARROWS.get(payment.state, frozenset()):
-        return
-    if standing.amount != payment.amount or standing.currency != "IDR":
-        if payment.state != Payment.State.HELD:
+    """Money came. Enough of it pays the order, once; too little or foreign is held for a person; a surplus goes back."""
+    if standing.amount < payment.amount or standing.currency != "IDR":
+        if states.may(payment, Payment.State.HELD):
             states.move(payment, to=Payment.State.HELD, at=at, reason="amount differs", actor="gateway")
         return
-    states.move(payment, to=Payment.State.PAID, at=at, actor="gateway", paid_at=standing.paid_at or at)
+    if states.may(payment, Payment.State.PAID):
+        states.move(payment, to=Payment.State.PAID, at=at, actor="gateway", paid_at=standing.paid_at or at)
+        _fulfil(payment, at)
+    surplus = standing.amount - payment.amount - standing.refunded
+    if payment.state == Payment.State.PAID and surplus > 0:
+        _give_back(payment, Refund.Reason.OVERPAID, surplus, at)
+
+
+def _fulfil(payment: Payment, at: datetime) -> None:
+    """The order gets its stamps for this money, or the money goes back: it was paid before, or nothing is left."""
     order = payment.order
     if order.state == Order.State.PAID:
-        _give_back(payment, Refund.Reason.SURPLUS, at)
+        _give_back(payment, Refund.Reason.SURPLUS, payment.amount, at)
         return
     late = order.state != Order.State.PENDING
     try:
         if late:
             reserve_again(order=order, at=at)
     except taking.SoldOut:
-        _give_back(payment, Refund.Reason.SOLD_OUT, at)
+        _give_back(payment, Refund.Reason.SOLD_OUT, payment.amount, at)
         return
     taking.sell(serials=held_serials(order), at=at, reference=order.code)
     states.move(order, to=Order.State.PAID, at=at, reason="late money" if late else "", actor="gateway", paid_at=at)
     noticing.leave(event=f"{order.code}:paid", template="paid", order=order, at=at)
 
 
-def _give_back(payment: Payment, reason: str, at: datetime) -> None:
-    refund = Refund.objects.create(
-        payment=payment, reason=reason, amount=payment.amount, requested_at=at, next_try_at=at
+def _give_back(payment: Payment, reason: str, amount: int, at: datetime) -> None:
+    """Leave the refund that a worker will send; one a payment, however often the gateway tells of it."""
+    refund, new = Refund.objects.get_or_create(
+        payment=payment, defaults={"reason": reason, "amount": amount, "requested_at": at, "next_try_at": at}
     )
-    states.note(refund, old="", new=refund.state, at=at, reason=reason, actor="gateway")
-    noticing.leave(event=f"{payment.pk}:refund", template="refund", order=payment.order, at=at, reason=reason)
+    if new:
+        states.note(refund, old="", new=refund.state, at=at, reason=reason, actor="gateway")
+        noticing.leave(event=f"{payment.pk}:refund", template="refund", order=payment.order, at=at, reason=reason)
 
 
 def _end(payment: Payment, to: str, at: datetime) -> None:
-    if to in Payment.ARROWS.get(payment.state, frozenset()):
+    if states.may(payment, to):
         states.move(payment, to=to, at=at, actor="gateway")
 
 

@@ -46,7 +46,8 @@ class Batch(models.Model):
             models.CheckConstraint(name="batch_not_empty", condition=Q(count__gt=0)),
             models.CheckConstraint(
                 name="batch_activated_paired",
-                condition=Q(activated_at=None, activated_by=None) | Q(activated_at__isnull=False, activated_by__isnull=False),
+                condition=Q(activated_at=None, activated_by=None)
+                | Q(activated_at__isnull=False, activated_by__isnull=False),
             ),
             models.CheckConstraint(
                 name="batch_active_has_been_activated", condition=~Q(state="active") | Q(activated_at__isnull=False)

@@ -10,8 +10,12 @@ SERIAL_PATTERN = r"^[A-Z0-9]{22}$"
 class Serial(models.Model):
     """A row that never changes: batch, ordinal within the batch, the 22 characters."""
 
-    code = models.CharField(_("nomor seri"), max_length=22, primary_key=True, validators=[RegexValidator(SERIAL_PATTERN)])
-    batch = models.ForeignKey("meterai.Batch", verbose_name=_("gelombang stok"), on_delete=models.PROTECT, db_index=False)
+    code = models.CharField(
+        _("nomor seri"), max_length=22, primary_key=True, validators=[RegexValidator(SERIAL_PATTERN)]
+    )
+    batch = models.ForeignKey(
+        "meterai.Batch", verbose_name=_("gelombang stok"), on_delete=models.PROTECT, db_index=False
+    )
     ordinal = models.PositiveIntegerField(_("urutan"))
 
     class Meta:

@@ -45,7 +45,8 @@ class Stamp(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="stamp_reserved_has_deadline",
-                condition=Q(state="reserved", reserved_until__isnull=False) | (~Q(state="reserved") & Q(reserved_until=None)),
+                condition=Q(state="reserved", reserved_until__isnull=False)
+                | (~Q(state="reserved") & Q(reserved_until=None)),
             ),
             models.CheckConstraint(
                 name="stamp_void_has_reason",

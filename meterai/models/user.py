@@ -9,7 +9,12 @@ class User(AbstractUser):
     """A person who works here or at a reseller."""
 
     reseller = models.ForeignKey(
-        "meterai.Reseller", verbose_name=_("reseller"), null=True, blank=True, on_delete=models.PROTECT, related_name="team"
+        "meterai.Reseller",
+        verbose_name=_("reseller"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="team",
     )
 
     class Meta(AbstractUser.Meta):

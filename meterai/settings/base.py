@@ -160,7 +160,12 @@ if "sandbox" in GATEWAYS:
     }
 
 MAX_DOCUMENT_BYTES = env.number("MAX_DOCUMENT_BYTES", default=800 * 1000)
+MAX_VERIFY_BYTES = env.number("MAX_VERIFY_BYTES", default=10_000_000)
+# A worker holds a document this long; longer than a task may run (CELERY_TASK_TIME_LIMIT).
+SEAL_LEASE_SECONDS = env.number("SEAL_LEASE_SECONDS", default=90)
 DOCUMENT_DAYS = env.number("DOCUMENT_DAYS", default=365)
+ALLOW_DEVELOPMENT_AUTHORITY = True
+# The folder with signer.p12, its passphrase and root.pem.
 AUTHORITY_DIR = Path(env.text("AUTHORITY_DIR"))
 # Certificates (PEM, several allowed) that verification trusts; the authority folder's root by default.
 TRUST_ROOTS = Path(env.text("TRUST_ROOTS", default=str(AUTHORITY_DIR / "root.pem")))
@@ -170,6 +175,7 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 MAX_REQUEST_BYTES = env.number("MAX_REQUEST_BYTES", default=12_000_000)
 
 EMAIL_BACKEND = env.text("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+EMAIL_FILE_PATH = env.text("EMAIL_FILE_PATH", default="") or None  # for the file backend
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="Meterai <tidak-dibalas@meterai.example>")
 SUPPORT_HOURS = env.text("SUPPORT_HOURS", default="Senin–Jumat 08.00–17.00 WIB")
 
@@ -184,7 +190,10 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 # `same-origin`, since the secret link is part of the address and must not travel to the gateway.
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

@@ -2,10 +2,12 @@
 
 from . import env
 from .base import *  # noqa: F403
-from .base import AUTHORITY_DIR, GATEWAYS, SECRET_KEY, SITE_URL
+from .base import GATEWAYS, SECRET_KEY, SITE_URL
 
 IS_DEMO = False
 DEMO_PASSWORD = ""
+# The stamping app looks at the certificates themselves when it starts.
+ALLOW_DEVELOPMENT_AUTHORITY = False
 
 if len(SECRET_KEY) < 50 or SECRET_KEY.startswith("development-"):
     env.refuse("SECRET_KEY must be at least 50 random characters and not the one of development")
@@ -13,8 +15,6 @@ if "sandbox" in GATEWAYS:
     env.refuse("GATEWAYS must not name the sandbox, which takes no money (GATEWAYS=none closes the shop)")
 if not SITE_URL.startswith("https://"):
     env.refuse("SITE_URL must be an https:// address")
-if (AUTHORITY_DIR / "DEVELOPMENT").exists():
-    env.refuse("AUTHORITY_DIR holds the development certificate authority; name the folder of the real one")
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=True)

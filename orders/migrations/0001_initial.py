@@ -125,7 +125,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('requested', 'diajukan'), ('done', 'dikembalikan')], default='requested', max_length=10, verbose_name='status')),
-                ('reason', models.CharField(choices=[('surplus', 'pesanan sudah dibayar sebelumnya'), ('sold_out', 'pembayaran terlambat dan stok habis')], max_length=10, verbose_name='alasan')),
+                ('reason', models.CharField(choices=[('surplus', 'pesanan sudah dibayar sebelumnya'), ('overpaid', 'dibayar lebih dari yang ditagih'), ('sold_out', 'pembayaran terlambat dan stok habis')], max_length=10, verbose_name='alasan')),
                 ('amount', models.PositiveIntegerField(verbose_name='jumlah')),
                 ('requested_at', models.DateTimeField(verbose_name='diajukan pada')),
                 ('done_at', models.DateTimeField(blank=True, null=True, verbose_name='selesai pada')),

@@ -85,7 +85,9 @@ class Line(models.Model):
     """One serial of an order. Kept when the reservation lapses, so that late money can ask for the same serials."""
 
     order = models.ForeignKey(Order, verbose_name=_("pesanan"), on_delete=models.PROTECT, related_name="lines")
-    serial = models.ForeignKey("meterai.Serial", verbose_name=_("nomor seri"), on_delete=models.PROTECT, related_name="+")
+    serial = models.ForeignKey(
+        "meterai.Serial", verbose_name=_("nomor seri"), on_delete=models.PROTECT, related_name="+"
+    )
     released_at = models.DateTimeField(_("dilepas pada"), null=True, blank=True)
 
     class Meta:

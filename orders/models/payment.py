@@ -62,9 +62,7 @@ class Payment(models.Model):
                 condition=~Q(gateway_reference=""),
             ),
             models.CheckConstraint(name="payment_has_amount", condition=Q(amount__gt=0)),
-            models.CheckConstraint(
-                name="payment_paid_has_time", condition=~Q(state="paid") | Q(paid_at__isnull=False)
-            ),
+            models.CheckConstraint(name="payment_paid_has_time", condition=~Q(state="paid") | Q(paid_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -105,9 +103,12 @@ class Refund(models.Model):
 
     class Reason(models.TextChoices):
         SURPLUS = "surplus", _("pesanan sudah dibayar sebelumnya")
+        OVERPAID = "overpaid", _("dibayar lebih dari yang ditagih")
         SOLD_OUT = "sold_out", _("pembayaran terlambat dan stok habis")
 
-    payment = models.OneToOneField(Payment, verbose_name=_("pembayaran"), on_delete=models.PROTECT, related_name="refund")
+    payment = models.OneToOneField(
+        Payment, verbose_name=_("pembayaran"), on_delete=models.PROTECT, related_name="refund"
+    )
     state = models.CharField(_("status"), max_length=10, choices=State, default=State.REQUESTED)
     reason = models.CharField(_("alasan"), max_length=10, choices=Reason)
     amount = models.PositiveIntegerField(_("jumlah"))
