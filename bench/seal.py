@@ -44,9 +44,7 @@ def measure(options: shape.Options, report: shape.Report) -> None:
         jobs["verify"] = verifying(paths, ours(paths, sources["60k"])())
         with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as fresh:
             report.figures["peak_mb"] = fresh.submit(peak_mb, paths.folder, sources["4800k"]).result()
-        report.notes["peak_mb"] = (
-            "a fresh process sealing documents of 4.8 MB, the yardsticks' imports included"
-        )
+        report.notes["peak_mb"] = "a fresh process sealing documents of 4.8 MB, the yardsticks' imports included"
         jobs |= {"naive": naive(paths, sources["60k"]), "kept": kept(paths, sources["60k"]), "rsa": bare()}
         rates = _rates(jobs, seconds=options.seconds * 0.9 / ROUNDS / len(jobs))
     for name in SIZES:

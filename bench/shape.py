@@ -34,9 +34,7 @@ class Options:
     seconds: float
 
 
-def run(
-    bench: str, measure: Callable[[Options, Report], None], *, quick: float = 40, full: float = 240
-) -> None:
+def run(bench: str, measure: Callable[[Options, Report], None], *, quick: float = 40, full: float = 240) -> None:
     """Read the options, measure, print. `quick` and `full` are the default lengths of a run, in seconds."""
     parser = argparse.ArgumentParser(prog=f"bench/run {bench}")
     parser.add_argument("--quick", action="store_true", help="finish within 50 s")
@@ -52,16 +50,12 @@ def print_report(report: Report) -> None:
     """The table, the notes, and the last line."""
     width = max(map(len, report.figures), default=0)
     for name, value in report.figures.items():
-        print(
-            f"{name:<{width}}  {'-' if value is None else f'{value:,.3f}':>14}  {report.notes.get(name, '')}"
-        )
+        print(f"{name:<{width}}  {'-' if value is None else f'{value:,.3f}':>14}  {report.notes.get(name, '')}")
     whole: dict[str, Any] = {
         "bench": report.bench,
         "machine": machine(),
         "commit": commit(),
-        "figures": {
-            name: None if value is None else round(value, 4) for name, value in report.figures.items()
-        },
+        "figures": {name: None if value is None else round(value, 4) for name, value in report.figures.items()},
     }
     if report.notes:
         whole["notes"] = report.notes

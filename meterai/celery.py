@@ -1,4 +1,4 @@
-"""The Celery application. It only rings the bell: every queue is a table, and a sweeper finishes what the broker forgot."""
+"""The Celery application. It only rings the bell: the queues are tables, and sweepers finish what the broker forgot."""
 
 import os
 

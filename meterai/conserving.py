@@ -8,7 +8,8 @@ _BALANCE = """
 SELECT b.reference, b.count,
        CASE WHEN b.state = 'draft' THEN b.count ELSE 0 END,
        coalesce(e.n, 0), coalesce(p.n, 0),
-       coalesce(s.reserved, 0), coalesce(s.sold, 0), coalesce(s.affixed, 0), coalesce(s.refunded, 0), coalesce(s.void, 0)
+       coalesce(s.reserved, 0), coalesce(s.sold, 0), coalesce(s.affixed, 0),
+       coalesce(s.refunded, 0), coalesce(s.void, 0)
 FROM meterai_batch b
 LEFT JOIN (SELECT batch_id, sum("end" - next) AS n FROM meterai_extent GROUP BY 1) e ON e.batch_id = b.id
 LEFT JOIN (SELECT batch_id, count(*) AS n FROM meterai_pooled GROUP BY 1) p ON p.batch_id = b.id
@@ -58,7 +59,8 @@ def available(*, reseller_id: int | None = None) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT (SELECT coalesce(sum("end" - next), 0) FROM meterai_extent WHERE reseller_id IS NOT DISTINCT FROM %(r)s)
+            SELECT (SELECT coalesce(sum("end" - next), 0) FROM meterai_extent
+                    WHERE reseller_id IS NOT DISTINCT FROM %(r)s)
                  + (SELECT count(*) FROM meterai_pooled WHERE reseller_id IS NOT DISTINCT FROM %(r)s)
             """,
             {"r": reseller_id},
@@ -67,7 +69,7 @@ def available(*, reseller_id: int | None = None) -> int:
 
 
 def stock_levels() -> dict[int | None, int]:
-    """How many serials each seller can still sell: by the reseller's id, None for the official shop. Zero is left out."""
+    """How many serials each seller can still sell: by reseller id, None for the official shop. Zero is left out."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

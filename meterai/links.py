@@ -1,7 +1,7 @@
 """Secret links: an address that opens one thing without an account, signed and revocable.
 
-The key is derived, never stored: HMAC over the kind, the code and a version kept on the row. Raising the version revokes
-every link given out before.
+The key is derived, never stored: HMAC over the kind, the code and a version kept on the row. Raising the version
+revokes every link given out before.
 """
 
 import base64

@@ -1,8 +1,8 @@
 """The one guarded way to move a row from state to state.
 
 Each noun writes its states and arrows once, beside its enum. A move is an UPDATE that names the state it leaves; zero
-rows means that somebody else was first. The same arrows are held by a trigger (see `arrows.py`), and every move leaves a
-`Flip` row in the same transaction.
+rows means that somebody else was first. The same arrows are held by a trigger (see `arrows.py`), and every move leaves
+a `Flip` row in the same transaction.
 """
 
 from datetime import datetime

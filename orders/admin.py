@@ -82,7 +82,9 @@ class OrderAdmin(Steps):
     list_filter = ("state", "reseller", "created_at")
     list_select_related = ("reseller",)
     search_fields = ("code",)
-    search_help_text = gettext_lazy("Kode pesanan, surel, nomor telepon, nomor seri, atau nomor di gerbang; ditulis lengkap.")
+    search_help_text = gettext_lazy(
+        "Kode pesanan, surel, nomor telepon, nomor seri, atau nomor di gerbang; ditulis lengkap."
+    )
     readonly_fields = ("changes",)
     inlines = (PaymentInline, LineInline)
     buttons = (
@@ -125,7 +127,10 @@ class PaymentAdmin(Steps):
     readonly_fields = ("changes",)
     buttons = (
         Button(
-            "cek", gettext_lazy("Cek ke gerbang"), "orders.change_payment", _asked_about,
+            "cek",
+            gettext_lazy("Cek ke gerbang"),
+            "orders.change_payment",
+            _asked_about,
             is_shown=lambda payment: payment.state not in (Payment.State.REFUNDED, Payment.State.REVERSED),
         ),
     )

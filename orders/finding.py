@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from contextlib import suppress
 from datetime import datetime
 
 from django.db import transaction
@@ -50,9 +51,8 @@ def revoke_links(*, order: Order, at: datetime, actor: str, reason: str) -> None
 def search(typed: str) -> "QuerySet[Order]":
     """Orders that `typed` names exactly: code, contact, serial, payment id or gateway reference. Each by an index."""
     text = typed.strip()
-    if code := codes.tidy(text, prefix=CODE_PREFIX):
-        if found := Order.objects.filter(code=code):
-            return found
+    if (code := codes.tidy(text, prefix=CODE_PREFIX)) and (found := Order.objects.filter(code=code)):
+        return found
     if re.match(SERIAL_PATTERN, text.upper()) and Serial.objects.filter(code=text.upper()).exists():
         return Order.objects.filter(lines__serial_id=text.upper()).distinct()
     return Order.objects.filter(_contact(text) | Q(pk__in=_paid_as(text)))
@@ -68,8 +68,6 @@ def _contact(text: str) -> Q:
 
 def _paid_as(text: str) -> list[int]:
     named = Q(payments__gateway_reference=text[:80])
-    try:
+    with suppress(ValueError):
         named |= Q(payments__pk=uuid.UUID(text))
-    except ValueError:
-        pass
     return list(Order.objects.filter(named).values_list("pk", flat=True)) if text else []

@@ -82,9 +82,7 @@ class BuyForm(PayForm):
 
     def with_new_token(self) -> "BuyForm":
         """The same form as typed, under another token: the one before belongs to another order."""
-        data = self.data.copy()
-        data["token"] = str(uuid.uuid4())
-        form = BuyForm(data)
+        form = BuyForm({**dict(self.data.items()), "token": str(uuid.uuid4())})
         form.full_clean()
         return form
 

@@ -14,7 +14,7 @@ from .models import Notice, Order
 
 
 def leave(*, event: str, template: str, order: Order, at: datetime, **context: Any) -> None:
-    """Leave a notice to the order's buyer, if there is an e-mail address; a second one for the same event is dropped."""
+    """Leave a notice to the order's buyer, if there is an address; a second one for the same event is dropped."""
     with override(order.language):
         link = settings.SITE_URL + order.get_absolute_url()
     values = {"code": order.code, "quantity": order.quantity, "total": order.total, "link": link}

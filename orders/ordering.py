@@ -1,4 +1,4 @@
-"""An order is written in one transaction: the order, its serials, its lines and the payment that a worker will start."""
+"""An order is written in one transaction: order, serials, lines, and the payment that a worker will start."""
 
 import hashlib
 import uuid

@@ -167,7 +167,7 @@ def _remember(payment: Payment, started: Started, at: datetime) -> None:
 
 
 def _credit(payment: Payment, standing: Standing, at: datetime) -> None:
-    """Money came. Enough of it pays the order, once; too little or foreign is held for a person; a surplus goes back."""
+    """Money came. Enough pays the order, once; too little or foreign is held for a person; a surplus goes back."""
     if standing.amount < payment.amount or standing.currency != "IDR":
         if states.may(payment, Payment.State.HELD):
             states.move(payment, to=Payment.State.HELD, at=at, reason="amount differs", actor="gateway")

@@ -14,7 +14,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
 from . import showing
-from .models import Order, Payment
+from .models import Order, Refund
 
 WIB = ZoneInfo("Asia/Jakarta")
 WIDTH, HEIGHT = A4
@@ -83,9 +83,12 @@ def _head(sheet: Sheet, order: Order) -> None:
 
 
 def _facts(sheet: Sheet, order: Order) -> None:
-    payment = order.payments.filter(state=Payment.State.PAID).order_by("paid_at").first()
-    assert order.paid_at
-    rows = [(_("Nomor kuitansi"), order.code), (_("Dibayar pada"), _wib(order.paid_at))]
+    # A second payment has a refund of its own and is no part of this receipt.
+    second = {"refund__reason": Refund.Reason.SURPLUS}
+    payment = order.payments.filter(paid_at__isnull=False).exclude(**second).order_by("paid_at").first()
+    rows = [(_("Nomor kuitansi"), order.code)]
+    if order.paid_at:
+        rows.append((_("Dibayar pada"), _wib(order.paid_at)))
     if payment:
         rows.append((_("Rujukan pembayaran"), payment.gateway_reference))
     if order.reseller:

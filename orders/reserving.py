@@ -13,7 +13,7 @@ GRACE = timedelta(minutes=2)
 
 
 def reserve(*, order: Order, at: datetime) -> None:
-    """Hold `order.quantity` serials until the order's deadline. Raises taking.SoldOut; the caller's transaction ends."""
+    """Hold `order.quantity` serials until the order's deadline. Raises taking.SoldOut; the caller rolls back."""
     serials = taking.take(
         quantity=order.quantity,
         reseller=order.reseller,

@@ -157,7 +157,9 @@ class ProblemShown(serializers.Serializer):  # type: ignore[type-arg]
     status = serializers.IntegerField()
     code = serializers.CharField(help_text="Stable, for programs.")
     detail = serializers.CharField(required=False)
-    errors = serializers.JSONField(required=False, help_text="By field, when the code is invalid.")
+    errors = serializers.JSONField(  # type: ignore[assignment]  # the base class has a property of that name
+        required=False, help_text="By field, when the code is invalid."
+    )
 
 
 def order_shown(order: Order) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def payment_facts(*, order: Order, at: datetime) -> dict[str, Any]:
         "va_number": given.get("va_number", ""),
         "va_bank": given.get("va_bank", ""),
         "gateway_page": given.get("pay_url", ""),
-        "is_sandbox": bool(payment) and payment.gateway == "sandbox",
+        "is_sandbox": payment is not None and payment.gateway == "sandbox",
         "amount": rupiah(order.total),
         "price_lines": price_lines(price_of(order)),
         "asked_at": max((one.asked_at for one in payments if one.asked_at), default=None),

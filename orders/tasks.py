@@ -1,4 +1,4 @@
-"""Doors for the workers. Each says what is due; the steps find their own rows, so a lost or doubled message is harmless."""
+"""Doors for the workers: the steps find their own due rows, so a lost or doubled message is harmless."""
 
 from celery import shared_task
 from django.utils import timezone

@@ -1,6 +1,7 @@
 """The shop's pages. Each does one step and redirects; the order's own page belongs to `stamping`."""
 
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
@@ -174,7 +175,8 @@ def _place(request: HttpRequest, form: BuyForm) -> HttpResponse:
         form.add_error(
             None,
             _(
-                "Formulir ini sudah pernah dikirim dengan isi lain. Kirim sekali lagi bila memang ingin pesanan kedua; pesanan pertama ada di surel Anda atau lewat Cari pesanan."
+                "Formulir ini sudah pernah dikirim dengan isi lain. Kirim sekali lagi bila memang ingin pesanan kedua; "
+                "pesanan pertama ada di surel Anda atau lewat Cari pesanan."
             ),
         )
         return _buy_page(request, form, status=422)
@@ -189,10 +191,8 @@ def _place(request: HttpRequest, form: BuyForm) -> HttpResponse:
 
 def _start(payment: Payment) -> None:
     """Once, in the buyer's own request; what does not succeed here a worker tries again."""
-    try:
+    with suppress(PaymentError, states.MovedMeanwhile):
         paying.start(payment=payment, at=timezone.now())
-    except (PaymentError, states.MovedMeanwhile):
-        pass
 
 
 def _first_values(request: HttpRequest) -> dict[str, Any]:

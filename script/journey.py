@@ -171,9 +171,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
     parser.add_argument("source", metavar="IN.pdf")
     parser.add_argument("target", metavar="OUT.pdf")
-    parser.add_argument(
-        "--url", default="", help="of a running site (default: script/server, or an own one)"
-    )
+    parser.add_argument("--url", default="", help="of a running site (default: script/server, or an own one)")
     return parser.parse_args()
 
 

@@ -137,7 +137,6 @@ class Server:
             "",
             f"  Shop              {self._url}/",
             f"  Administration    {self._url}/admin/",
-            f"  Resellers         {self._url}/mitra/",
             f"  API description   {self._url}/api/v1/schema/",
             f"  Sandbox gateway   {self._sandbox_url}/control",
             "                    (user sandbox; its password is sandbox_server_key in secrets.json)",

@@ -1,6 +1,6 @@
 """Typed readers of the environment that fail loudly, all at once.
 
-A missing or malformed variable is collected, so that an operator sees the whole list in one go instead of one a restart.
+A missing or malformed variable is collected, so that an operator sees the whole list at once and not one a restart.
 """
 
 import os

@@ -12,9 +12,7 @@ from typing import Any
 from orders.payments.sandbox.server.web import Refused
 
 # Printable ASCII only: these addresses end up in headers. No user info: it would be a secret in a log.
-ADDRESS = re.compile(
-    r"(?P<origin>https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?)(?:[/?#][!-~]*)?"
-)
+ADDRESS = re.compile(r"(?P<origin>https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?)(?:[/?#][!-~]*)?")
 LARGEST_AMOUNT = 1_000_000_000_000  # rupiah
 
 
@@ -71,8 +69,7 @@ def rupiah(body: dict[str, Any], field: str) -> int:
 def origin(address: str) -> str:
     """Scheme, host and port of an address that was accepted."""
     match = ADDRESS.fullmatch(address)
-    assert match, "only accepted addresses are stored"
-    return match["origin"]
+    return match["origin"] if match else ""  # only accepted addresses are stored
 
 
 def _time(body: dict[str, Any], field: str) -> float:

@@ -71,8 +71,8 @@ def order_mischief(c: sqlite3.Connection, wish: dict[str, Any]) -> None:
 
 def _leave(c: sqlite3.Connection, event: str, number: str, body: str, *, at: float, forged: bool) -> None:
     ordered = mischief(c)
-    state = "dropped" if random.random() < ordered["drop_share"] else "waiting"
-    scatter = random.random() * REORDER_SECONDS if ordered["reorder"] else 0
+    state = "dropped" if random.random() < ordered["drop_share"] else "waiting"  # noqa: S311 - mischief, no secret
+    scatter = random.random() * REORDER_SECONDS if ordered["reorder"] else 0  # noqa: S311
     due_at = at + ordered["delay_seconds"] + scatter
     c.execute(
         "insert into notification (event, payment, body, forged, state, due_at) values (?, ?, ?, ?, ?, ?)",

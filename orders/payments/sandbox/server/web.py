@@ -39,9 +39,7 @@ log = logging.getLogger(__name__)
 class Refused(Exception):
     """The request cannot be served; `code` is for machines, the message for people."""
 
-    def __init__(
-        self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status, self.code, self.headers = status, code, dict(headers or {})
 
@@ -118,9 +116,7 @@ class Site:
                     return door(request, **match.groupdict())
                 allowed.add(verb)
         if allowed:
-            raise Refused(
-                405, "wrong_verb", "Not with this verb.", headers={"Allow": ", ".join(sorted(allowed))}
-            )
+            raise Refused(405, "wrong_verb", "Not with this verb.", headers={"Allow": ", ".join(sorted(allowed))})
         raise Refused(404, "not_found", "There is nothing here.")
 
 
