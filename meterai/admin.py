@@ -141,7 +141,8 @@ class BatchAdmin(Steps):
             expected_sha256=sent["expected_sha256"],
         )
         messages.success(
-            request, _("%(count)s nomor seri diimpor. Orang kedua perlu mengaktifkannya.") % {"count": batch.count}
+            request,
+            _("%(count)s nomor seri diimpor. Orang kedua perlu mengaktifkannya.") % {"count": batch.count},
         )
         return HttpResponseRedirect(reverse("admin:meterai_batch_change", args=[batch.pk]), status=303)
 

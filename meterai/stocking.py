@@ -129,6 +129,8 @@ def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
 def _stage(rows: Iterable[tuple[int, str]]) -> int:
     count = 0
     with connection.cursor() as cursor:
+        # A large delivery takes longer than any statement of a web request may; for this transaction only.
+        cursor.execute("SET LOCAL statement_timeout = 0")
         # A second import inside one outer transaction finds the first one's table.
         cursor.execute("DROP TABLE IF EXISTS pg_temp.delivery")
         cursor.execute("CREATE TEMP TABLE delivery (line bigint NOT NULL, code text NOT NULL) ON COMMIT DROP")

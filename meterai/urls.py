@@ -3,7 +3,10 @@
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
+from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, include, path
+from django.utils.functional import lazy
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
 from . import health
@@ -17,8 +20,7 @@ def not_here(request: HttpRequest, **rest: str) -> HttpResponse:
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
-    path("admin/r/<path:rest>", not_here),
-    path("admin/", admin.site.urls),
+    path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("meterai/favicon.svg"))),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/", include("orders.urls_api")),
     path("api/v1/", include("stamping.urls_api")),
@@ -27,6 +29,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns += i18n_patterns(
+    path("admin/r/<path:rest>", not_here),
+    path("admin/", admin.site.urls),
     path("", include("orders.urls_home")),
     path("", include("orders.urls")),
     path("", include("stamping.urls")),

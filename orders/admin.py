@@ -42,7 +42,15 @@ class LineInline(Shown):
 
 class PaymentInline(Shown):
     model = Payment
-    fields = readonly_fields = ("gateway", "method", "state", "amount", "gateway_reference", "created_at", "paid_at")
+    fields = readonly_fields = (
+        "gateway",
+        "method",
+        "state",
+        "amount",
+        "gateway_reference",
+        "created_at",
+        "paid_at",
+    )
 
 
 def _asked(request: HttpRequest, order: Order) -> str:
@@ -120,7 +128,16 @@ class OrderAdmin(Steps):
 class PaymentAdmin(Steps):
     """Money asked for."""
 
-    list_display = ("order", "gateway", "method", "state", "amount", "gateway_reference", "created_at", "asked_at")
+    list_display = (
+        "order",
+        "gateway",
+        "method",
+        "state",
+        "amount",
+        "gateway_reference",
+        "created_at",
+        "asked_at",
+    )
     list_filter = ("state", "gateway", "method")
     list_select_related = ("order",)
     search_fields = ("gateway_reference__exact", "order__code__exact")

@@ -45,7 +45,14 @@ class Orders(APIView):
         operation_id="place_order",
         parameters=[_IDEMPOTENCY],
         request=OrderWish,
-        responses={201: OrderShown, 200: OrderShown, 400: _PROBLEM, 409: _PROBLEM, 422: _PROBLEM, 429: _PROBLEM},
+        responses={
+            201: OrderShown,
+            200: OrderShown,
+            400: _PROBLEM,
+            409: _PROBLEM,
+            422: _PROBLEM,
+            429: _PROBLEM,
+        },
     )
     @method_decorator(ratelimit(key="ip", rate=ORDER_RATE, method="POST", block=True))
     def post(self, request: Request) -> Response:

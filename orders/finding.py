@@ -43,7 +43,12 @@ def revoke_links(*, order: Order, at: datetime, actor: str, reason: str) -> None
         Order.objects.filter(pk=order.pk).update(link_version=F("link_version") + 1)
         order.refresh_from_db(fields=["link_version"])
         states.note(
-            order, old=order.state, new=order.state, at=at, actor=actor, reason=f"links revoked: {reason}"[:200]
+            order,
+            old=order.state,
+            new=order.state,
+            at=at,
+            actor=actor,
+            reason=f"links revoked: {reason}"[:200],
         )
         noticing.leave(event=f"{order.code}:link:v{order.link_version}", template="link", order=order, at=at)
 

@@ -32,7 +32,8 @@ class ContactField(forms.CharField):
             return contacts.parse(text)
         except contacts.NotAContact:
             raise forms.ValidationError(
-                _("Tulis satu alamat surel (nama@contoh.id) atau satu nomor WhatsApp (0812…)."), code="contact"
+                _("Tulis satu alamat surel (nama@contoh.id) atau satu nomor WhatsApp (0812…)."),
+                code="contact",
             ) from None
 
 
@@ -40,7 +41,9 @@ class PayForm(forms.Form):
     """How to pay: one of the gateways' offers, as `gateway:method`."""
 
     method = forms.ChoiceField(
-        label=_("Cara bayar"), widget=forms.RadioSelect, error_messages={"required": _("Pilih satu cara bayar.")}
+        label=_("Cara bayar"),
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Pilih satu cara bayar.")},
     )
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -105,7 +108,9 @@ class FindForm(forms.Form):
     """An order's code and the contact that was given with it."""
 
     code = forms.CharField(
-        label=_("Nomor pesanan"), max_length=40, help_text=_("Misalnya MT-7K3M-9QXP; huruf besar-kecil tidak penting.")
+        label=_("Nomor pesanan"),
+        max_length=40,
+        help_text=_("Misalnya MT-7K3M-9QXP; huruf besar-kecil tidak penting."),
     )
     contact = ContactField(label=_("Surel atau nomor WhatsApp saat memesan"))
 

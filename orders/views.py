@@ -167,7 +167,8 @@ def _place(request: HttpRequest, form: BuyForm) -> HttpResponse:
         return _buy_page(request, form, status=409, sold_out=True)
     except ordering.InFlight:
         form.add_error(
-            None, _("Pesanan ini sedang diproses. Tunggu sebentar, lalu kirim lagi; tidak akan tercatat dua kali.")
+            None,
+            _("Pesanan ini sedang diproses. Tunggu sebentar, lalu kirim lagi; tidak akan tercatat dua kali."),
         )
         return _buy_page(request, form, status=409)
     except ordering.KeyReused:

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
+from django_ratelimit.decorators import ratelimit
 
 from . import hearing, tasks
 from .payments.gateway import Forged, Malformed
@@ -15,8 +16,13 @@ log = logging.getLogger(__name__)
 MOST_BYTES = 100_000
 
 
+# Far above what a gateway sends; only a flood of forgeries meets it, and a true notification comes again.
+RATE = "3000/m"
+
+
 @csrf_exempt
 @require_POST
+@ratelimit(key="ip", rate=RATE, method="POST", block=True)
 def notify(request: HttpRequest, gateway: str) -> HttpResponse:
     """204 stored (or known already), 400 malformed, 401 forged or stale, 404 no such gateway, 413 too large."""
     if gateway not in settings.GATEWAY_SETTINGS:

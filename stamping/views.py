@@ -26,6 +26,8 @@ from .models import Document
 from .pdf.child import Hostile, Unreadable
 
 SEE_OTHER = 303
+# Limits an address are for floods: thousands of phones may share one behind a carrier's NAT.
+UPLOAD_RATE, CHANGE_RATE = "60/m", "240/m"
 
 
 @require_GET
@@ -36,7 +38,7 @@ def order(request: HttpRequest, code: str, key: str) -> HttpResponse:
 
 
 @require_POST
-@ratelimit(key="ip", rate="60/m", method="POST", block=True)
+@ratelimit(key="ip", rate=UPLOAD_RATE, method="POST", block=True)
 def add_document(request: HttpRequest, code: str, key: str) -> HttpResponse:
     """A PDF for an order that is open or paid."""
     found = open_order(code, key)
@@ -55,7 +57,7 @@ def add_document(request: HttpRequest, code: str, key: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@ratelimit(key="ip", rate="30/m", method="POST", block=True)
+@ratelimit(key="ip", rate=UPLOAD_RATE, method="POST", block=True)
 def prepare(request: HttpRequest) -> HttpResponse:
     """Preparing is free: no order, no queue, no stock."""
     form = UploadForm(request.POST or None, request.FILES or None) if request.method == "POST" else UploadForm()
@@ -76,7 +78,7 @@ def document(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
 
 
 @require_POST
-@ratelimit(key="ip", rate="240/m", method="POST", block=True)
+@ratelimit(key="ip", rate=CHANGE_RATE, method="POST", block=True)
 def place(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
     """Take the numbers of the form, or those of a preset; `show` only turns to another page."""
     found = open_document(pk, key)
@@ -101,6 +103,7 @@ def place(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
 
 
 @require_POST
+@ratelimit(key="ip", rate=CHANGE_RATE, method="POST", block=True)
 def confirm(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
     """The person's word that the document is final and may be affixed."""
     found = open_document(pk, key)
@@ -116,6 +119,7 @@ def confirm(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
 
 
 @require_POST
+@ratelimit(key="ip", rate=CHANGE_RATE, method="POST", block=True)
 def use(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
     """Let a prepared document use a stamp of the order whose link the form carries."""
     found = open_document(pk, key)
@@ -131,6 +135,7 @@ def use(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
 
 
 @require_POST
+@ratelimit(key="ip", rate=CHANGE_RATE, method="POST", block=True)
 def remove(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
     """Erase the document at its owner's wish; serial, digest and dates remain."""
     found = open_document(pk, key)

@@ -183,7 +183,10 @@ SUPPORT_HOURS = env.text("SUPPORT_HOURS", default="Senin–Jumat 08.00–17.00 W
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+# Only staff have sessions, and those must end when they log out: a row, not a signed cookie that lives on.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+# A buyer's messages travel in a cookie, so that no public page needs a session.
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "meterai.refusals.csrf_failure"
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -251,6 +254,7 @@ LOGGING = {
         "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
+        "pikepdf": {"level": "WARNING"},
         "pyhanko": {"level": "ERROR"},
         "pyhanko_certvalidator": {"level": "ERROR"},
         "fontTools": {"level": "ERROR"},
