@@ -72,6 +72,7 @@ def take_in(
     """
     digest = hashlib.sha256()
     with transaction.atomic():
+        _one_at_a_time()
         if Batch.objects.filter(reference=reference).exists():
             raise AlreadyImported(reference)
         count = _stage(_rows(_hashed(delivery, digest)))
@@ -111,6 +112,14 @@ def activate(*, batch: Batch, by: User, at: datetime) -> None:
         )
 
 
+def _one_at_a_time() -> None:
+    """Deliveries are imported one after the other, so that each is compared with all the others."""
+    with connection.cursor() as cursor:
+        # Waiting and importing take longer than any statement of a web request may; for this transaction only.
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('meterai.import', 0))")
+
+
 def _hashed(delivery: BinaryIO, digest: "hashlib._Hash") -> Iterator[bytes]:
     for line in delivery:
         digest.update(line)
@@ -129,8 +138,6 @@ def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
 def _stage(rows: Iterable[tuple[int, str]]) -> int:
     count = 0
     with connection.cursor() as cursor:
-        # A large delivery takes longer than any statement of a web request may; for this transaction only.
-        cursor.execute("SET LOCAL statement_timeout = 0")
         # A second import inside one outer transaction finds the first one's table.
         cursor.execute("DROP TABLE IF EXISTS pg_temp.delivery")
         cursor.execute("CREATE TEMP TABLE delivery (line bigint NOT NULL, code text NOT NULL) ON COMMIT DROP")

@@ -143,6 +143,6 @@ def _wib(moment: datetime) -> str:
 
 def _seller() -> str:
     """Who stands on the receipt: SELLER_NAME, with its tax number where SELLER_TAX_NUMBER is set."""
-    name = getattr(settings, "SELLER_NAME", "") or "Meterai"
-    number = getattr(settings, "SELLER_TAX_NUMBER", "")
+    name = settings.SELLER_NAME
+    number = settings.SELLER_TAX_NUMBER
     return f"{name}, NPWP {number}" if number else str(name)

@@ -7,12 +7,11 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from .authority.certificates import is_development, load_roots
-from .authority.engine import Engine
 from .authority.local import LocalEngine
 
 
 @cache
-def engine() -> Engine:
+def engine() -> LocalEngine:
     """The signing engine, its key loaded once a process."""
     folder = settings.AUTHORITY_DIR
     passphrase = (folder / "passphrase").read_text().strip()
@@ -33,3 +32,5 @@ def refuse_development() -> None:
         raise ImproperlyConfigured("TRUST_ROOTS names no file with the certificates that verification trusts")
     if any(is_development(root) for root in roots()):
         raise ImproperlyConfigured("TRUST_ROOTS holds the development certificate; name the real authority's")
+    if (settings.AUTHORITY_DIR / "signer.p12").is_file() and is_development(engine().certificate):
+        raise ImproperlyConfigured("AUTHORITY_DIR signs with the development certificate; name the real authority's")

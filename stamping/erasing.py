@@ -16,10 +16,10 @@ ABANDONED = timedelta(days=14)
 
 def erase(*, document: Document, at: datetime, actor: str) -> None:
     """Remove the bytes of a document that is not queued; the row stays. Raises states.NoSuchArrow, MovedMeanwhile."""
-    source, output = document.source, document.output
+    source = document.source
     states.move(document, to=Document.State.ERASED, at=at, actor=actor, name="-", facts={}, source="", output="")
     files.drop(source)
-    files.drop(output)
+    files.drop_outputs(document=document.pk)
 
 
 def erase_old(*, at: datetime, limit: int = 200) -> int:

@@ -24,6 +24,18 @@ def read(name: str) -> bytes:
     return data
 
 
+def drop_outputs(*, document: uuid.UUID, keep: str = "") -> None:
+    """Remove the sealed files of a document but one: those of tries that did not commit, or all of them."""
+    folder = f"sealed/{_shelf(document)}/{document}"
+    try:
+        names = default_storage.listdir(folder)[1]
+    except FileNotFoundError:
+        return
+    for name in names:
+        if f"{folder}/{name}" != keep:
+            default_storage.delete(f"{folder}/{name}")
+
+
 def drop(name: str) -> None:
     """Remove a file; one that is gone already is fine."""
     if name:

@@ -3,7 +3,7 @@
     claim (a lease on the row) -> read -> seal -> store the file -> commit { document SEALED, stamp AFFIXED }
 
 A kill anywhere leaves the row QUEUED with the same stamp and the same bytes; the lease runs out and the next worker
-starts again. A file stored by a try that did not commit is never shown, and housekeeping removes it.
+starts again. A file stored by a try that did not commit is never shown, and the try that commits removes it.
 """
 
 import hashlib
@@ -55,7 +55,10 @@ def seal(*, document: Document, at: datetime) -> bool:
     except (SealingError, SourceLost, OSError) as trouble:
         return _try_again(document, trouble, at)
     name = files.keep_output(document=document.pk, data=sealed.data)
-    return _commit(document, sealed, name, at)
+    if not _commit(document, sealed, name, at):
+        return False
+    files.drop_outputs(document=document.pk, keep=name)
+    return True
 
 
 def verification_address(serial: str) -> str:

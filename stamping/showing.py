@@ -54,7 +54,9 @@ def shown_document(document: Document) -> Shown:
         note = _("%(count)s dokumen di depan Anda.") % {"count": ahead} if ahead else _("Sedang dikerjakan.")
         return Shown(document, "waiting", _("Antre pembubuhan"), note)
     if document.confirmed_at:
-        return Shown(document, "waiting", _("Menunggu pembayaran"), _("Dibubuhkan otomatis begitu pembayaran diterima."))
+        return Shown(
+            document, "waiting", _("Menunggu pembayaran"), _("Dibubuhkan otomatis begitu pembayaran diterima.")
+        )
     if state == Document.State.PLACED:
         return Shown(document, "", _("Tempat dipilih, belum disetujui"))
     return Shown(document, "", _("Pilih tempat meterai"))

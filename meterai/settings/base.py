@@ -148,6 +148,9 @@ STATIC_ROOT = Path(env.text("STATIC_ROOT", default=str(BASE_DIR / "static_root")
 
 DUTY = 10_000  # rupiah a stamp, Law 10/2020 article 5
 SERVICE_FEE = env.number("SERVICE_FEE", default=0)
+# Who sells, as the receipt says it.
+SELLER_NAME = env.text("SELLER_NAME", default="Meterai")
+SELLER_TAX_NUMBER = env.text("SELLER_TAX_NUMBER", default="")
 MAX_STAMPS_PER_ORDER = env.number("MAX_STAMPS_PER_ORDER", default=50)
 RESERVATION_MINUTES = env.number("RESERVATION_MINUTES", default=30)
 GATEWAYS = env.words("GATEWAYS", default="sandbox")
@@ -174,8 +177,17 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 # One limit for every body; the pages say MAX_DOCUMENT_BYTES, this only stops abuse before a form is read.
 MAX_REQUEST_BYTES = env.number("MAX_REQUEST_BYTES", default=12_000_000)
 
-EMAIL_BACKEND = env.text("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
-EMAIL_FILE_PATH = env.text("EMAIL_FILE_PATH", default="") or None  # for the file backend
+# How mail goes out: smtp+tls://user:password@host:587, smtp+ssl://…:465, or consolemail:// to see it on the terminal.
+_mail = env.mail("EMAIL_URL", default="consolemail://")
+EMAIL_BACKEND: str = _mail["EMAIL_BACKEND"]
+EMAIL_HOST: str = _mail["EMAIL_HOST"] or ""
+EMAIL_PORT: int = _mail["EMAIL_PORT"] or 587
+EMAIL_HOST_USER: str = _mail["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD: str = _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS = bool(_mail.get("EMAIL_USE_TLS"))
+EMAIL_USE_SSL = bool(_mail.get("EMAIL_USE_SSL"))
+EMAIL_FILE_PATH = f"/{_mail['EMAIL_FILE_PATH']}" if _mail["EMAIL_FILE_PATH"] else None
+EMAIL_TIMEOUT = 20  # seconds
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="Meterai <tidak-dibalas@meterai.example>")
 SUPPORT_HOURS = env.text("SUPPORT_HOURS", default="Senin–Jumat 08.00–17.00 WIB")
 

@@ -45,6 +45,15 @@ def database(name: str) -> dict[str, Any]:
     return dict(_env.db_url_config(address))
 
 
+def mail(name: str, *, default: str) -> dict[str, Any]:
+    """Django's EMAIL_… settings from one address."""
+    try:
+        return dict(_env.email_url_config(text(name, default=default)))
+    except (ValueError, KeyError, ImproperlyConfigured):
+        refuse(f"{name} must be an address such as smtp+tls://user:password@host:587")
+        return dict(_env.email_url_config(default))
+
+
 def complain() -> None:
     """Raise one error that names every trouble found so far."""
     if _troubles:
