@@ -59,7 +59,13 @@ def lease(owner: Reseller, count: int, *, at: datetime) -> None:
 
 def wish(**changes: Any) -> Wish:
     """Siti wants two stamps and pays by QRIS."""
-    known = {"quantity": 2, "email": "siti@contoh.example", "phone": "", "gateway": "sandbox", "method": "qris"}
+    known = {
+        "quantity": 2,
+        "email": "siti@contoh.example",
+        "phone": "",
+        "gateway": "sandbox",
+        "method": "qris",
+    }
     return Wish(**(known | changes))
 
 

@@ -89,8 +89,7 @@ class Site:
             "SANDBOX_URL": site.gateway_url,
             "SANDBOX_STORE": str(folder / "sandbox.db"),
             "SEAL_LEASE_SECONDS": "2",
-            "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
-            "EMAIL_FILE_PATH": str(folder / "mail"),
+            "EMAIL_URL": f"filemail://{folder}/mail",
         }
         return site
 

@@ -42,8 +42,10 @@ class Server:
             "SANDBOX_URL": self.url,
         }
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(self.port)]
-            + ["--blocking-threads", "8", "orders.payments.sandbox.server:application"],
+            [
+                *[sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(self.port)],
+                *["--blocking-threads", "8", "orders.payments.sandbox.server:application"],
+            ],
             cwd=ROOT,
             env=environment,
             start_new_session=True,  # so that the worker can be killed together with its parent

@@ -24,9 +24,7 @@ def test_the_sandbox_fulfils_the_contract(gateway: SandboxGateway) -> None:
 
 
 @pytest.mark.parametrize("method", list(Method))
-def test_a_start_repeated_gives_the_same_answer(
-    gateway: SandboxGateway, charge: MakeCharge, method: Method
-) -> None:
+def test_a_start_repeated_gives_the_same_answer(gateway: SandboxGateway, charge: MakeCharge, method: Method) -> None:
     wanted = charge(method=method)
     started = gateway.start(wanted)
     assert gateway.start(wanted) == started
@@ -38,9 +36,7 @@ def test_a_start_repeated_gives_the_same_answer(
 def test_the_first_start_creates_and_the_second_only_repeats(sandbox: Any, charge: MakeCharge) -> None:
     body = _body(charge())
     headers = sandbox.key | {"Idempotency-Key": body["reference"]}
-    answers = [
-        requests.post(f"{sandbox.url}/v1/payments", json=body, headers=headers, timeout=5) for _ in range(2)
-    ]
+    answers = [requests.post(f"{sandbox.url}/v1/payments", json=body, headers=headers, timeout=5) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 200]
     assert answers[0].json() == answers[1].json()
 
@@ -52,9 +48,7 @@ def test_simultaneous_starts_make_one_payment(gateway: SandboxGateway, charge: M
     assert len({answer.gateway_reference for answer in started}) == 1
 
 
-def test_the_same_reference_for_another_amount_is_refused(
-    gateway: SandboxGateway, charge: MakeCharge
-) -> None:
+def test_the_same_reference_for_another_amount_is_refused(gateway: SandboxGateway, charge: MakeCharge) -> None:
     wanted = charge()
     gateway.start(wanted)
     with pytest.raises(PaymentError, match="422") as refusal:
@@ -87,9 +81,7 @@ def test_an_unusable_field_is_refused(sandbox: Any, charge: MakeCharge, field: s
     assert field in answer.json()["error"]["message"]
 
 
-def test_a_start_whose_answer_was_lost_is_found_by_our_reference(
-    gateway: SandboxGateway, charge: MakeCharge
-) -> None:
+def test_a_start_whose_answer_was_lost_is_found_by_our_reference(gateway: SandboxGateway, charge: MakeCharge) -> None:
     wanted = charge()
     assert gateway.find(wanted.reference) is None
     started = gateway.start(wanted)
@@ -174,9 +166,7 @@ def test_a_refund_repeated_with_its_key_pays_once(
     assert gateway.ask(number).refunded == 20_000
 
 
-def test_simultaneous_repeats_of_a_refund_pay_once(
-    sandbox: Any, gateway: SandboxGateway, charge: MakeCharge
-) -> None:
+def test_simultaneous_repeats_of_a_refund_pay_once(sandbox: Any, gateway: SandboxGateway, charge: MakeCharge) -> None:
     number = gateway.start(charge()).gateway_reference
     sandbox.act(number, "pay")
     with ThreadPoolExecutor(8) as pool:
@@ -184,9 +174,7 @@ def test_simultaneous_repeats_of_a_refund_pay_once(
     assert gateway.ask(number).refunded == 5_000
 
 
-def test_a_refund_that_cannot_be_is_refused_for_good(
-    sandbox: Any, gateway: SandboxGateway, charge: MakeCharge
-) -> None:
+def test_a_refund_that_cannot_be_is_refused_for_good(sandbox: Any, gateway: SandboxGateway, charge: MakeCharge) -> None:
     number = gateway.start(charge()).gateway_reference
     with pytest.raises(PaymentError, match="409"):
         gateway.refund(number, "R1", 10_000, "belum dibayar")

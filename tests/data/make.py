@@ -67,9 +67,7 @@ def scan() -> bytes:
     paper = Image.new("L", (827, 1169), 246)
     pen = ImageDraw.Draw(paper)
     for line in range(14):
-        pen.text(
-            (95, 110 + line * 34), f"{line + 1}. Dengan ini saya menyatakan bahwa data saya benar.", fill=40
-        )
+        pen.text((95, 110 + line * 34), f"{line + 1}. Dengan ini saya menyatakan bahwa data saya benar.", fill=40)
     pen.line((560, 900, 600, 860, 640, 920, 700, 870), fill=30, width=4)
     crooked = paper.rotate(0.6, fillcolor=246).filter(ImageFilter.GaussianBlur(0.6))
     jpeg = BytesIO()
@@ -137,8 +135,7 @@ def foreign_signer() -> tuple[signers.SimpleSigner, x509.Certificate]:
     now = datetime.now(UTC)
     root_key, key = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
     root_name, name = (
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
-        for common in ("Contoh Akar", "Contoh Penanda")
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)]) for common in ("Contoh Akar", "Contoh Penanda")
     )
 
     def builder(subject: x509.Name, public_key: rsa.RSAPublicKey, *, ca: bool) -> x509.CertificateBuilder:

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.django_db
 
 def lose_one() -> None:
     with connection.cursor() as cursor:
-        cursor.execute('UPDATE meterai_extent SET "end" = "end" - 1 WHERE id = (SELECT min(id) FROM meterai_extent WHERE next < "end")')
+        cursor.execute('SELECT min(id) FROM meterai_extent WHERE next < "end"')
+        cursor.execute('UPDATE meterai_extent SET "end" = "end" - 1 WHERE id = %s', cursor.fetchone())
 
 
 def test_a_draft_is_counted_as_draft(db: None, now: datetime) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,7 +140,13 @@ def test_the_database_holds_the_same_arrows_as_the_models(app: str) -> None:
 
 def test_a_move_leaves_a_row_that_says_who_and_why(stamp: Stamp, now: datetime) -> None:
     states.move(
-        stamp, to="void", at=now, actor="petugas", reason="damaged", void_reason="damaged", reserved_until=None
+        stamp,
+        to="void",
+        at=now,
+        actor="petugas",
+        reason="damaged",
+        void_reason="damaged",
+        reserved_until=None,
     )
     flip = Flip.objects.get(noun="meterai.stamp", row=stamp.pk)
     assert (flip.old, flip.new, flip.actor, flip.reason) == ("reserved", "void", "petugas", "damaged")
@@ -165,6 +172,7 @@ def test_no_constraint_is_without_a_test() -> None:
         for constraint in model._meta.constraints
         if isinstance(constraint, (CheckConstraint, UniqueConstraint))
     }
-    folder = __file__.rpartition("/tests/")[0] + "/tests"
-    texts = open(__file__).read() + open(f"{folder}/orders/test_paying.py").read() + open(f"{folder}/orders/test_ordering.py").read()
+    orders = Path(__file__).parents[1] / "orders"
+    files = [Path(__file__), *(orders / f"test_{step}.py" for step in ("ordering", "paying", "hearing"))]
+    texts = "".join(file.read_text() for file in files)
     assert {name for name in named if f'"{name}"' not in texts} == set()

@@ -22,7 +22,9 @@ def test_a_delivery_becomes_a_draft_that_is_not_for_sale(gudang: User, now: date
     codes = factories.serials(3)
     batch = stocking.take_in(delivery=factories.delivery(codes), reference="K-1", by=gudang, at=now)
     assert (batch.state, batch.count, available()) == ("draft", 3, 0)
-    assert list(Serial.objects.order_by("ordinal").values_list("code", "ordinal")) == list(zip(codes, (1, 2, 3), strict=True))
+    assert list(Serial.objects.order_by("ordinal").values_list("code", "ordinal")) == list(
+        zip(codes, (1, 2, 3), strict=True)
+    )
     assert Movement.objects.get().quantity == 3
     assert Flip.objects.get().actor == "gudang"
 
@@ -55,9 +57,15 @@ def test_a_report_ends_after_a_thousand_lines(gudang: User, now: datetime) -> No
 
 @pytest.mark.parametrize(
     ("content", "more", "reason"),
-    [(b"serial\n\n", {}, "empty"), (b"A" * 22, {"expected_count": 2}, "count"), (b"A" * 22, {"expected_sha256": "0" * 64}, "sha256")],
+    [
+        (b"serial\n\n", {}, "empty"),
+        (b"A" * 22, {"expected_count": 2}, "count"),
+        (b"A" * 22, {"expected_sha256": "0" * 64}, "sha256"),
+    ],
 )
-def test_what_the_issuer_announced_must_hold(content: bytes, more: dict[str, object], reason: str, gudang: User, now: datetime) -> None:
+def test_what_the_issuer_announced_must_hold(
+    content: bytes, more: dict[str, object], reason: str, gudang: User, now: datetime
+) -> None:
     with pytest.raises(stocking.Mismatch, match=reason):
         take_in(content, gudang, now, **more)
     assert not Batch.objects.exists() and not Serial.objects.exists()

@@ -71,7 +71,13 @@ def test_the_life_of_a_stamp_keeps_the_balance(stock: Batch, now: datetime) -> N
     taking.refund(serials=[second], at=now, reference="MT-TEST-0001", reason="the buyer's wish")
     taking.release(serials=[third], at=now, reference="MT-TEST-0001", reason="deadline")
     balance = balances()[0]
-    assert (balance.extents, balance.pool, balance.affixed, balance.refunded, balance.difference) == (27, 1, 1, 1, 0)
+    assert (balance.extents, balance.pool, balance.affixed, balance.refunded, balance.difference) == (
+        27,
+        1,
+        1,
+        1,
+        0,
+    )
 
 
 def test_the_ledger_adds_up_to_the_balance(stock: Batch, now: datetime) -> None:
@@ -86,7 +92,9 @@ def test_the_ledger_adds_up_to_the_balance(stock: Batch, now: datetime) -> None:
     assert places == {"outside": -30, "extents": 26, "pool": 1, "sold": 3}
 
 
-def test_a_lease_moves_stock_and_does_not_copy_it(stock: Batch, posfin: Reseller, penyelia: User, now: datetime) -> None:
+def test_a_lease_moves_stock_and_does_not_copy_it(
+    stock: Batch, posfin: Reseller, penyelia: User, now: datetime
+) -> None:
     leasing.grant(reseller=posfin, quantity=12, deposit="D-1", by=penyelia, at=now)
     assert stock_levels() == {None: 18, posfin.pk: 12}
     with pytest.raises(taking.SoldOut):

@@ -36,9 +36,7 @@ class Browser:
     def __init__(self, store: Store, configured: configuration.Configuration) -> None:
         self._site = Site(Pages(store, configured).routes())
 
-    def open(
-        self, path: str, form: dict[str, str] | None = None, **headers: str
-    ) -> tuple[int, dict[str, str], str]:
+    def open(self, path: str, form: dict[str, str] | None = None, **headers: str) -> tuple[int, dict[str, str], str]:
         body = urlencode(form or {}).encode()
         environ: dict[str, Any] = {
             "REQUEST_METHOD": "GET" if form is None else "POST",
