@@ -59,7 +59,8 @@ def site(parts: Site) -> Site:
     return parts
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: Playwright keeps an event loop running meanwhile, and asyncio.run() of others would fail.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, headless. Skips, loudly, where there is none."""
     if not CHROMIUM:
