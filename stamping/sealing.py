@@ -121,7 +121,7 @@ def _commit(document: Document, sealed: sealing.Sealed, name: str, at: datetime)
 
 
 def _try_again(document: Document, trouble: Exception, at: datetime) -> bool:
-    log.warning("Document %s, try %s: %s", document.pk, document.attempts, type(trouble).__name__)
+    log.warning("Document %s, try %s: %s %s", document.pk, document.attempts, type(trouble).__name__, trouble)
     permanent = isinstance(trouble, SealingError) and trouble.permanent
     if permanent or document.attempts >= MOST_ATTEMPTS:
         give_back(document=document, failure="missing" if isinstance(trouble, SourceLost) else "engine", at=at)

@@ -46,7 +46,7 @@ def working_days_after(*, start: datetime, days: int) -> datetime:
 def written(moment: datetime) -> str:
     """A due time in the words of the active language: Rabu, 2 September 2026, 10.00 WIB."""
     local = moment.astimezone(WIB)
-    return f"{date_format(local, 'l, j F Y')}, {local:%H.%M} WIB"
+    return f"{date_format(local, 'l')}, {date_format(local, 'DATETIME_FORMAT')} WIB"
 
 
 def _next_open(moment: datetime) -> datetime:
