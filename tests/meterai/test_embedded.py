@@ -70,6 +70,8 @@ class Launched:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                # A test run in the background may have inherited an ignored SIGINT; a terminal never gives one.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
 
     def shown(self) -> str:
