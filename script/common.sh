@@ -1,6 +1,9 @@
 # Sourced by the scripts beside it: finds Python, makes the virtual environment, installs the locked packages.
 # Written for bash 3.2 (macOS) and later. Overrides: PYTHON (an interpreter), METERAI_VENV (a folder).
 
+# Certificates of the system, as pip and curl use them: a company's own authority is trusted there.
+export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1}
+
 checkout=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 export METERAI_CALLED_FROM="$PWD"
 cd -- "$checkout" || exit 1

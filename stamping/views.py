@@ -26,6 +26,7 @@ from .models import Document
 from .pdf.child import Hostile, Unreadable
 
 SEE_OTHER = 303
+PREPARED = "disiapkan"  # the cookie that remembers a prepared document
 # Limits an address are for floods: thousands of phones may share one behind a carrier's NAT.
 UPLOAD_RATE, CHANGE_RATE = "60/m", "240/m"
 
@@ -64,7 +65,7 @@ def prepare(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         document = _taken(form)
         if document is not None:
-            return _see(document.get_absolute_url())
+            return _remember(_see(document.get_absolute_url()), document)
     return render(request, "stamping/prepare.html", {"form": form}, status=422 if form.errors else 200)
 
 
@@ -214,9 +215,23 @@ def _order_page(request: HttpRequest, found: Order, form: UploadForm, status: in
     return render(request, "stamping/order.html", facts, status=status)
 
 
+def _remember(response: HttpResponse, document: Document) -> HttpResponse:
+    """So that the order page offers the document, also after a round trip through the gateway."""
+    response.set_signed_cookie(
+        PREPARED,
+        f"{document.pk}.{document.key}",
+        max_age=erasing.ABANDONED,
+        httponly=True,
+        samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
+    )
+    return response
+
+
 def _prepared(request: HttpRequest) -> Document | None:
-    """The document that was prepared before the order, as carried through the checkout."""
-    given = passed_on(request.GET.get("dokumen", ""))
+    """The document that was prepared before the order: carried through the checkout, or the last of this browser."""
+    carried = request.GET.get("dokumen") or request.get_signed_cookie(PREPARED, "", max_age=erasing.ABANDONED)
+    given = passed_on(carried)
     if given is None:
         return None
     try:

@@ -97,3 +97,37 @@ def drag(page: Page) -> str:
     page.keyboard.press("ArrowRight")
     assert float(page.input_value("[name=x]")) > dragged
     return before
+
+
+def test_a_document_prepared_early_is_sealed_by_one_payment_in_english(
+    site: Site, phone_or_desk: BrowserContext, tmp_path: Path
+) -> None:
+    page = phone_or_desk.new_page()
+    page.goto(site.url + "/en/siapkan/")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    page.set_input_files("input[type=file]", DATA / "rotated-90.pdf")
+    page.get_by_role("button", name="Upload and check").click()
+    page.wait_for_url("**/en/dokumen/**")
+    look(page)
+    page.locator("button[name=save]").click()
+    page.locator("a[href*='/beli/?dokumen=']").click()
+    page.fill("[name=contact]", "0812 3456 7890")
+    page.locator("form:has([name=contact]) button").last.click()
+    page.wait_for_url("**/en/pesanan/**")
+    page.locator("a[href*='/pay/']").click()
+    page.get_by_role("button", name="Bayar sekarang").click()
+    page.wait_for_url("**/en/pesanan/**")
+    page.locator("form[action*='/pakai/'] button").click()
+    page.wait_for_url("**/en/dokumen/**")
+    page.check("[name=final]")
+    page.locator("form[action*='/setuju/'] button").click()
+    download = page.locator("a[href$='/unduh/']")
+    download.wait_for()
+    look(page)
+    with page.expect_download() as sealed:
+        download.click()
+    sealed.value.save_as(tmp_path / "sealed.pdf")
+    page.goto(site.url + "/en/periksa/")
+    page.set_input_files("input[type=file]", tmp_path / "sealed.pdf")
+    page.locator("form[action$='/periksa/'] button").last.click()
+    page.locator(".verdict-valid").wait_for()

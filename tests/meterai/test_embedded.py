@@ -71,7 +71,7 @@ class Launched:
                 stderr=output,
                 start_new_session=True,
                 # A test run in the background may have inherited an ignored SIGINT; a terminal never gives one.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads
             )
 
     def shown(self) -> str:

@@ -168,6 +168,15 @@ def test_a_prepared_document_is_taken_along_through_the_checkout(
     assert draft.order == bought
 
 
+def test_a_prepared_document_is_offered_again_after_the_way_through_the_gateway(
+    client: Client, order: Callable[..., Order]
+) -> None:
+    client.post("/siapkan/", {"file": upload("letter.pdf")})
+    assert "Pakai dokumen ini" in client.get(order().get_absolute_url()).content.decode()
+    client.cookies["disiapkan"] = "forged"
+    assert "Pakai dokumen ini" not in client.get(order().get_absolute_url()).content.decode()
+
+
 def test_agreeing_twice_by_a_double_click_changes_nothing(
     client: Client, draft: Document, order: Callable[..., Order]
 ) -> None:
