@@ -24,6 +24,7 @@ class _LookAgain(Exception):
     """Under SKIP LOCKED "none left" only means that somebody holds the rest just now."""
 
 
+# Lanes: connections begin their search at different extents, or all of them would step over the same locked ones.
 _TAKE = """
 WITH pooled AS (
     DELETE FROM meterai_pooled WHERE serial_id IN (
@@ -33,8 +34,9 @@ WITH pooled AS (
 ), missing AS (
     SELECT %(wanted)s - count(*) AS n FROM pooled
 ), chosen AS (
-    SELECT id, least("end" - next, (SELECT n FROM missing)) AS n FROM meterai_extent
+    SELECT id, least("end" - next, (SELECT n FROM missing), 1000) AS n FROM meterai_extent
     WHERE reseller_id IS NOT DISTINCT FROM %(reseller)s AND next < "end" AND (SELECT n FROM missing) > 0
+      AND (NOT %(own_lane)s OR id %% 16 = pg_backend_pid() %% 16)
     LIMIT 1 FOR UPDATE SKIP LOCKED
 ), moved AS (
     UPDATE meterai_extent e SET next = e.next + chosen.n FROM chosen WHERE e.id = chosen.id
@@ -42,8 +44,12 @@ WITH pooled AS (
 ), taken AS (
     SELECT serial_id, batch_id, 'pool' AS source FROM pooled
     UNION ALL
-    SELECT s.code, s.batch_id, 'extents' FROM moved
-    JOIN meterai_serial s ON s.batch_id = moved.batch_id AND s.ordinal >= moved.first AND s.ordinal < moved.past
+    SELECT s.code, s.batch_id, 'extents' FROM moved CROSS JOIN LATERAL (
+        -- The limit (never above what `chosen` takes) tells the planner how few rows these are; without it the
+        -- estimate grows with the batch, and a parameter here would have the statement planned anew each time.
+        SELECT code, batch_id FROM meterai_serial
+        WHERE batch_id = moved.batch_id AND ordinal >= moved.first AND ordinal < moved.past
+        ORDER BY ordinal LIMIT 1000) s
 ), held AS (
     INSERT INTO meterai_stamp (serial_id, batch_id, reseller_id, state, reserved_until, changed_at, void_reason)
     SELECT serial_id, batch_id, %(reseller)s, 'reserved', %(until)s, %(at)s, '' FROM taken
@@ -164,7 +170,8 @@ def refund(*, serials: Collection[str], at: datetime, reference: str, reason: st
 def _draw(quantity: int, values: dict[str, Any]) -> list[str]:
     taken: list[str] = []
     while len(taken) < quantity:
-        more = _run(_TAKE, values | {"wanted": quantity - len(taken)})
+        wanted = values | {"wanted": quantity - len(taken)}
+        more = _run(_TAKE, wanted | {"own_lane": True}) or _run(_TAKE, wanted | {"own_lane": False})
         if not more:
             raise _LookAgain
         taken += more

@@ -74,8 +74,13 @@ WAYS = {"handed": HANDED, "bare": BARE, "row": ROW, "counter": COUNTER}
 def as_pgbench(statement: str) -> str:
     """The statement with pgbench's variables and the server's clock in place of the driver's parameters."""
     values = {"reseller": "NULL::bigint", "wanted": ":wanted", "at": "now()", "reference": ":code"}
+    values["own_lane"] = "true"
     values["until"] = "now() + interval '32 minutes'"
-    return "\\set wanted 1\n" + re.sub(r"%\((\w+)\)s", lambda name: values[name[1]], statement).strip() + " \\gset\n"
+    return (
+        "\\set wanted 1\n"
+        + re.sub(r"%\((\w+)\)s", lambda name: values[name[1]], statement).replace("%%", "%").strip()
+        + " \\gset\n"
+    )
 
 
 def transaction(statement: str) -> str:

@@ -27,6 +27,15 @@ def test_one_order_may_span_extents(stock: Batch, now: datetime) -> None:
     assert len(set(take(30, now))) == 30
 
 
+def test_thousands_are_taken_at_once_and_none_is_lost(db: None, now: datetime) -> None:
+    factories.stock(130, at=now)
+    factories.stock(200_000, at=now)  # extents of 1,563 ordinals: more than one statement takes from one
+    taken = taking.take(quantity=5_000, reseller=None, until=now, at=now, reference="x")
+    assert len(set(taken)) == 5_000
+    assert sum(balance.reserved for balance in balances()) == 5_000
+    assert [balance.difference for balance in balances()] == [0, 0]
+
+
 def test_sold_out_takes_nothing(stock: Batch, now: datetime) -> None:
     with pytest.raises(taking.SoldOut):
         take(31, now)
