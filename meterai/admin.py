@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import PermissionDenied
+from django.db import models
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -226,6 +227,7 @@ class ResellerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Who sells and answers for it."""
 
     list_display = ("name", "code", "is_active", "is_demo", "contact_email")
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     list_filter = ("is_active", "is_demo")
     search_fields = ("name", "code", "legal_name")
     list_per_page = 50
