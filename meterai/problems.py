@@ -1,13 +1,18 @@
 """Errors of the API as problem details (RFC 9457), with a stable code and no inner workings."""
 
+import re
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django_ratelimit.exceptions import Ratelimited
 from rest_framework import exceptions, status
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
+
+# Long enough that two clients do not meet by chance: a UUID fits.
+KEY_PATTERN = re.compile(r"^[A-Za-z0-9_-]{16,64}$")
 
 
 class Problem(exceptions.APIException):
@@ -16,6 +21,15 @@ class Problem(exceptions.APIException):
     def __init__(self, *, status_code: int, code: str, detail: str) -> None:
         self.status_code = status_code
         super().__init__(detail=detail, code=code)
+
+
+def idempotency_key(request: Request) -> str:
+    """The client's Idempotency-Key, told apart from the tokens of forms; Problem (400) when missing or weak."""
+    given = request.headers.get("Idempotency-Key", "")
+    if not KEY_PATTERN.match(given):
+        detail = "Send an Idempotency-Key header of 16 to 64 letters, digits, - or _, new for each thing that is made."
+        raise Problem(status_code=400, code="idempotency_key_missing", detail=detail)
+    return f"api:{given}"
 
 
 def handler(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -1,7 +1,5 @@
 """The shop for programs: the same steps as the pages. Every refusal is a problem document (RFC 9457)."""
 
-import re
-
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django_ratelimit.decorators import ratelimit
@@ -12,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from meterai import states, taking
-from meterai.problems import Problem
+from meterai.problems import Problem, idempotency_key
 
 from . import ordering, paying
 from .access import open_order
@@ -22,8 +20,6 @@ from .pricing import price
 from .serializers import OrderShown, OrderWish, PriceAsked, PriceShown, ProblemShown, order_shown, price_shown
 
 ORDER_RATE, CHECK_RATE = "120/m", "60/m"
-# Long enough that two clients do not meet by chance: a UUID fits.
-KEY_PATTERN = re.compile(r"^[A-Za-z0-9_-]{16,64}$")
 
 _PROBLEM = OpenApiResponse(ProblemShown, description="Problem details")
 _IDEMPOTENCY = OpenApiParameter(
@@ -57,7 +53,7 @@ class Orders(APIView):
     @method_decorator(ratelimit(key="ip", rate=ORDER_RATE, method="POST", block=True))
     def post(self, request: Request) -> Response:
         """Reserve stamps and start a payment. The same key and body give the same order again, with 200."""
-        key = _idempotency_key(request)
+        key = idempotency_key(request)
         asked = OrderWish(data=request.data)
         asked.is_valid(raise_exception=True)
         known = Order.objects.filter(idempotency_key=key).exists()
@@ -110,14 +106,6 @@ class Prices(APIView):
         asked = PriceAsked(data=request.query_params)
         asked.is_valid(raise_exception=True)
         return Response(price_shown(price(quantity=asked.validated_data["quantity"])))
-
-
-def _idempotency_key(request: Request) -> str:
-    given = request.headers.get("Idempotency-Key", "")
-    if not KEY_PATTERN.match(given):
-        detail = "Send an Idempotency-Key header of 16 to 64 letters, digits, - or _, new for each order."
-        raise Problem(status_code=400, code="idempotency_key_missing", detail=detail)
-    return f"api:{given}"
 
 
 def _place(asked: OrderWish, key: str) -> Order:

@@ -4,9 +4,10 @@ import hashlib
 import uuid
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 
 from meterai import codes, states
 from meterai.models import Reseller
@@ -126,7 +127,7 @@ def _new_order(wish: Wish, key: str, at: datetime) -> Order:
     except LookupError:
         raise NotSelling(wish.method) from None
     cost = price(quantity=wish.quantity, payment_fee=offer.fee)
-    values = {
+    values: dict[str, Any] = {
         "email": wish.email,
         "phone": wish.phone,
         "language": wish.language,
@@ -141,15 +142,11 @@ def _new_order(wish: Wish, key: str, at: datetime) -> Order:
         "idempotency_key": key,
         "idempotency_digest": wish.digest,
     }
-    # 40 random bits meet by chance once in a million orders or so: draw again, the unique index decides.
-    for _ in range(3):
-        try:
-            with transaction.atomic():
-                return Order.objects.create(code=codes.new_code(CODE_PREFIX), **values)
-        except IntegrityError as error:
-            if "orders_order_code" not in str(error):
-                raise
-    raise InFlight(key)
+    return codes.with_new_code(
+        prefix=CODE_PREFIX,
+        constraint="orders_order_code",
+        make=lambda code: Order.objects.create(code=code, **values),
+    )
 
 
 def _reseller(code: str) -> Reseller | None:

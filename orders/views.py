@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_ratelimit.decorators import ratelimit
 
 from meterai import states, taking
+from meterai.answers import SeeOther
 from meterai.models import Reseller
 
 from . import finding, ordering, paying, receipts, reserving, showing
@@ -27,12 +28,6 @@ from .payments.gateway import PaymentError
 BUY_RATE, FIND_RATE, CHECK_RATE, CHANGE_RATE = "30/m", "10/m", "20/m", "20/m"
 # One order's secret link can be asked for this often, from wherever.
 FIND_RATE_A_CONTACT = "5/h"
-
-
-class SeeOther(HttpResponseRedirect):
-    """303: what was sent is done, and reloading the next page sends nothing again."""
-
-    status_code = 303
 
 
 @require_GET

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_ratelimit.decorators import ratelimit
 
+from meterai.answers import SeeOther
 from meterai.states import MovedMeanwhile, NoSuchArrow
 from orders.access import open_order
 from orders.models import Order
@@ -25,7 +26,6 @@ from .forms import PRESETS, ConfirmForm, PlaceForm, UploadForm, passed_on, start
 from .models import Document
 from .pdf.child import Hostile, Unreadable
 
-SEE_OTHER = 303
 PREPARED = "disiapkan"  # the cookie that remembers a prepared document
 # Limits an address are for floods: thousands of phones may share one behind a carrier's NAT.
 UPLOAD_RATE, CHANGE_RATE = "60/m", "240/m"
@@ -54,7 +54,7 @@ def add_document(request: HttpRequest, code: str, key: str) -> HttpResponse:
     except placing.NoStampLeft:
         form.add_error(None, _("Semua meterai pesanan ini sudah punya dokumen."))
         return _order_page(request, found, form, status=422)
-    return _see(document.get_absolute_url())
+    return SeeOther(document.get_absolute_url())
 
 
 @require_http_methods(["GET", "POST"])
@@ -65,7 +65,7 @@ def prepare(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         document = _taken(form)
         if document is not None:
-            return _remember(_see(document.get_absolute_url()), document)
+            return _remember(SeeOther(document.get_absolute_url()), document)
     return render(request, "stamping/prepare.html", {"form": form}, status=422 if form.errors else 200)
 
 
@@ -100,7 +100,7 @@ def place(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
     except placing.OutsideThePage:
         form.add_error(None, _("Tempat meterai tidak benar. Pilih ulang tempatnya."))
         return _document_page(request, found, form=form, status=422)
-    return _see(found.get_absolute_url() + "#setuju")
+    return SeeOther(found.get_absolute_url() + "#setuju")
 
 
 @require_POST
@@ -116,7 +116,7 @@ def confirm(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
     except placing.NotEditable:
         return _say_final(request, found)
     tasks.ring()
-    return _see(found.get_absolute_url())
+    return SeeOther(found.get_absolute_url())
 
 
 @require_POST
@@ -129,10 +129,10 @@ def use(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
         placing.attach(document=found, order=chosen)
     except placing.NoStampLeft:
         messages.error(request, _("Semua meterai pesanan ini sudah punya dokumen."))
-        return _see(chosen.get_absolute_url())
+        return SeeOther(chosen.get_absolute_url())
     except placing.NotEditable:
         messages.info(request, _("Dokumen ini sudah dipakai pada sebuah pesanan."))
-    return _see(found.get_absolute_url())
+    return SeeOther(found.get_absolute_url())
 
 
 @require_POST
@@ -146,7 +146,7 @@ def remove(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
     except (NoSuchArrow, MovedMeanwhile):
         return _say_final(request, found)
     messages.success(request, _("Dokumen dihapus dari peladen kami."))
-    return _see(owner.get_absolute_url() if owner else reverse("stamping:prepare"))
+    return SeeOther(owner.get_absolute_url() if owner else reverse("stamping:prepare"))
 
 
 @require_GET
@@ -231,7 +231,7 @@ def _remember(response: HttpResponse, document: Document) -> HttpResponse:
 def _prepared(request: HttpRequest) -> Document | None:
     """The document that was prepared before the order: carried through the checkout, or the last of this browser."""
     carried = request.GET.get("dokumen") or request.get_signed_cookie(PREPARED, "", max_age=erasing.ABANDONED)
-    given = passed_on(carried)
+    given = passed_on(carried or "")
     if given is None:
         return None
     try:
@@ -291,16 +291,10 @@ def _preset_words() -> list[tuple[str, str]]:
 
 def _say_final(request: HttpRequest, found: Document) -> HttpResponse:
     messages.info(request, _("Dokumen ini sudah disetujui dan tidak dapat diubah lagi."))
-    return _see(found.get_absolute_url())
+    return SeeOther(found.get_absolute_url())
 
 
 def _picture(data: bytes, content_type: str) -> HttpResponse:
     response = HttpResponse(data, content_type=content_type)
     response["Cache-Control"] = "private, max-age=3600"
-    return response
-
-
-def _see(address: str) -> HttpResponse:
-    response = HttpResponseRedirect(address)
-    response.status_code = SEE_OTHER
     return response

@@ -18,9 +18,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from meterai.answers import SeeOther
 from meterai.desk import ReadOnly
 from orders import contacts
-from orders.views import SeeOther
 
 from . import complaining, custody
 from .forms import AnswerForm, HandOverForm

@@ -11,8 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from meterai.problems import Problem
-from orders.api import KEY_PATTERN
+from meterai.problems import Problem, idempotency_key
 from orders.serializers import ProblemShown
 
 from . import complaining, showing
@@ -41,7 +40,7 @@ class Tickets(APIView):
     @method_decorator(ratelimit(key="ip", rate=RATE, method="POST", block=True))
     def post(self, request: Request) -> Response:
         """Complain. The answer says who must answer, why and by when; the same key and body give it again, with 200."""
-        key = _idempotency_key(request)
+        key = idempotency_key(request)
         sent = ComplaintSent(data=request.data)
         sent.is_valid(raise_exception=True)
         known = Ticket.objects.filter(idempotency_key=key).exists()
@@ -64,14 +63,6 @@ class OneTicket(APIView):
     def get(self, request: Request, code: str) -> Response:
         """The ticket, its holder and what was said."""
         return Response(_shown(open_ticket(code=code, key=request.headers.get("X-Ticket-Key", ""))))
-
-
-def _idempotency_key(request: Request) -> str:
-    given = request.headers.get("Idempotency-Key", "")
-    if not KEY_PATTERN.match(given):
-        detail = "Send an Idempotency-Key header of 16 to 64 letters, digits, - or _, new for each ticket."
-        raise Problem(status_code=400, code="idempotency_key_missing", detail=detail)
-    return f"api:{given}"
 
 
 def _shown(ticket: Ticket) -> dict[str, Any]:

@@ -6,8 +6,9 @@ Answering is the holder's alone; closing and reopening are the complainant's alo
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 
 from meterai import codes, states
 from meterai.models import Reseller, User
@@ -175,7 +176,7 @@ def _known(complaint: Complaint, key: str) -> Ticket | None:
 
 def _new_ticket(complaint: Complaint, pieces: list[evidence.Evidence], key: str, at: datetime) -> Ticket:
     serials = (piece.reference for piece in pieces if piece.kind in (evidence.Kind.SEALED_FILE, evidence.Kind.SERIAL))
-    values = {
+    values: dict[str, Any] = {
         "category": complaint.category,
         "text": complaint.text,
         "email": complaint.contact.email,
@@ -189,15 +190,11 @@ def _new_ticket(complaint: Complaint, pieces: list[evidence.Evidence], key: str,
         "idempotency_key": key,
         "idempotency_digest": complaint.digest,
     }
-    # 40 random bits meet by chance once in a million tickets or so: draw again, the unique index decides.
-    for last in (False, False, True):
-        try:
-            with transaction.atomic():
-                return Ticket.objects.create(code=codes.new_code(CODE_PREFIX), **values)
-        except IntegrityError as error:
-            if last or "support_ticket_code" not in str(error):
-                raise
-    raise AssertionError("unreachable")
+    return codes.with_new_code(
+        prefix=CODE_PREFIX,
+        constraint="support_ticket_code",
+        make=lambda code: Ticket.objects.create(code=code, **values),
+    )
 
 
 def _said(ticket: Ticket, token: str | None) -> Message | None:

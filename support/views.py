@@ -16,9 +16,9 @@ from django.views.decorators.http import require_http_methods
 from django_ratelimit.decorators import ratelimit
 
 from meterai import states
+from meterai.answers import SeeOther
 from orders.access import open_order
 from orders.models import Order
-from orders.views import SeeOther
 
 from . import clocks, complaining, showing
 from .access import open_ticket
