@@ -5,11 +5,15 @@ revokes every link given out before.
 """
 
 import base64
+from typing import Any, TypeVar
 
+from django.http import Http404
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 KEY_LENGTH = 22
 SHORT_LENGTH = 12
+
+Linked = TypeVar("Linked", bound=Any)  # a row with a `link_version`
 
 
 def key(*, kind: str, code: str, version: int) -> str:
@@ -20,6 +24,17 @@ def key(*, kind: str, code: str, version: int) -> str:
 def opens(*, given: str, kind: str, code: str, version: int) -> bool:
     """Whether `given` is the key of `code`, compared in constant time."""
     return constant_time_compare(given, key(kind=kind, code=code, version=version))
+
+
+def opened(row: Linked | None, *, given: str, kind: str, code: str) -> Linked:
+    """The row that `code` named, if `given` is its key; else Http404.
+
+    The same answer, after the same work, for no such row (None) and for a wrong or revoked key.
+    """
+    version = row.link_version if row is not None else 0
+    if not opens(given=given, kind=kind, code=code, version=version) or row is None:
+        raise Http404
+    return row
 
 
 def serial_mac(serial: str) -> str:

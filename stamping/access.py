@@ -16,7 +16,4 @@ def open_document(identity: uuid.UUID | str, key: str) -> Document:
     except ValueError:
         raise Http404 from None
     document = Document.objects.select_related("order", "stamp").filter(pk=pk).first()
-    version = document.link_version if document else 0
-    if not links.opens(given=key, kind="document", code=str(pk), version=version) or document is None:
-        raise Http404
-    return document
+    return links.opened(document, given=key, kind="document", code=str(pk))

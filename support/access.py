@@ -1,7 +1,5 @@
 """The only way to somebody's ticket: its code and the key of its secret link."""
 
-from django.http import Http404
-
 from meterai import codes, links
 
 from .models import Ticket
@@ -12,7 +10,4 @@ def open_ticket(*, code: str, key: str) -> Ticket:
     """The ticket, or Http404: the same answer for no such ticket and for a wrong or revoked key."""
     code = codes.tidy(code, prefix=CODE_PREFIX)
     ticket = Ticket.objects.select_related("order").filter(code=code).first()
-    version = ticket.link_version if ticket else 0
-    if not links.opens(given=key, kind="ticket", code=code, version=version) or ticket is None:
-        raise Http404
-    return ticket
+    return links.opened(ticket, given=key, kind="ticket", code=code)
