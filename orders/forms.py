@@ -20,7 +20,7 @@ RESELLER_PATTERN = re.compile(r"^[-a-zA-Z0-9_]{1,40}$")
 
 
 class ContactField(forms.CharField):
-    """An e-mail address or a telephone number; cleans to a Contact."""
+    """An e-mail address or a telephone number; cleans to a Contact, or to None when it may be empty and is."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=contacts.MOST_LETTERS, **options)
@@ -28,6 +28,8 @@ class ContactField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
+        if not text:
+            return None
         try:
             return contacts.parse(text)
         except contacts.NotAContact:

@@ -29,13 +29,6 @@ def _text_field(label: Any, **options: Any) -> forms.CharField:
     )
 
 
-class OrdersContactField(ContactField):
-    """Like ContactField, but empty (None) means the contact that is on the order already."""
-
-    def clean(self, value: Any) -> Any:
-        return super().clean(value) if str(value or "").strip() else None
-
-
 class ComplaintForm(forms.Form):
     """A complaint; with an order from its signed link the questions that the order answers are left out.
 
@@ -89,7 +82,7 @@ class ComplaintForm(forms.Form):
         if order:
             del self.fields["number"], self.fields["reseller"]
             known = {"contact": contacts.mask(order.email or order.phone)}
-            self.fields["contact"] = OrdersContactField(
+            self.fields["contact"] = ContactField(
                 label=_("Surel atau nomor WhatsApp"),
                 required=False,
                 help_text=_("Kosongkan untuk memakai kontak pada pesanan: %(contact)s.") % known,
