@@ -67,14 +67,6 @@ def attach(*, document: Document, order: Order) -> None:
     document.order = order
 
 
-def detach(*, document: Document) -> None:
-    """Take a document that is not confirmed off its order. Raises NotEditable."""
-    free = Document.objects.filter(pk=document.pk, state__in=Document.EDITABLE, confirmed_at=None)
-    if not free.update(order=None):
-        raise NotEditable(document.pk)
-    document.order = None
-
-
 def free_places(order: Order) -> int:
     """How many more documents the order has stamps for."""
     used = order.documents.exclude(state=Document.State.FAILED).exclude(state="erased", stamp=None).count()
@@ -100,16 +92,9 @@ def bind(*, document: Document, at: datetime) -> bool:
         if stamp is None:
             return False
         try:
-            with transaction.atomic():
-                states.move(
-                    document,
-                    to=Document.State.QUEUED,
-                    at=at,
-                    actor="worker",
-                    stamp=stamp,
-                    queued_at=at,
-                    claimed_until=at,
-                )
+            states.move(
+                document, to=Document.State.QUEUED, at=at, actor="worker", stamp=stamp, queued_at=at, claimed_until=at
+            )
         except (states.MovedMeanwhile, IntegrityError):
             return False
     return True

@@ -57,7 +57,8 @@ def seal(*, document: Document, at: datetime) -> bool:
     name = files.keep_output(document=document.pk, data=sealed.data)
     if not _commit(document, sealed, name, at):
         return False
-    files.drop_outputs(document=document.pk, keep=name)
+    if document.attempts > 1:  # only an earlier try can have left a file; looking costs a call to the storage
+        files.drop_outputs(document=document.pk, keep=name)
     return True
 
 

@@ -87,6 +87,7 @@ def test_a_worker_killed_between_storing_and_committing_loses_nothing(parts: Sit
     assert (document.state, document.output) == (Document.State.QUEUED, "")
     parts.worker()
     wait_until(lambda: Document.objects.filter(pk=document.pk, state=Document.State.SEALED).exists())
+    wait_until(lambda: len(stored(document)) == 1)  # what the killed worker had stored is gone
     check([document])
 
 
