@@ -20,21 +20,31 @@ def grant(*, reseller: Reseller, quantity: int, deposit: str, by: User, at: date
         official = Extent.objects.filter(reseller=None, next__lt=F("end")).select_related("batch")
         for extent in official.order_by("id").select_for_update(of=("self",)):
             part = min(left, extent.end - extent.next)
-            extent.end -= part
-            extent.save(update_fields=["end"])
-            Extent.objects.create(batch=extent.batch, reseller=reseller, next=extent.end, end=extent.end + part)
-            record(
-                batch=extent.batch,
-                reseller=reseller,
-                source="extents",
-                target="extents",
-                quantity=part,
-                at=at,
-                actor=by.username,
-                reference=deposit,
-                reason="lease",
-            )
+            _hand_over(extent, part, reseller)
+            for seller, source, target in ((None, "extents", "leased"), (reseller, "leased", "extents")):
+                record(
+                    batch=extent.batch,
+                    reseller=seller,
+                    source=source,
+                    target=target,
+                    quantity=part,
+                    at=at,
+                    actor=by.username,
+                    reference=deposit,
+                    reason="lease",
+                )
             left -= part
             if not left:
                 return
         raise SoldOut
+
+
+def _hand_over(extent: Extent, part: int, to: Reseller | None) -> None:
+    """The last `part` ordinals of an extent, held by the caller, become another seller's."""
+    if part == extent.end - extent.next:
+        extent.reseller = to
+        extent.save(update_fields=["reseller"])
+        return
+    extent.end -= part
+    extent.save(update_fields=["end"])
+    Extent.objects.create(batch=extent.batch, reseller=to, next=extent.end, end=extent.end + part)

@@ -42,6 +42,7 @@ class Batch(models.Model):
         verbose_name = _("gelombang stok")
         verbose_name_plural = _("gelombang stok")
         ordering = ["-imported_at"]
+        permissions = [("recall_batch", "Can withdraw a batch or a part of it")]
         constraints = [
             models.CheckConstraint(name="batch_not_empty", condition=Q(count__gt=0)),
             models.CheckConstraint(

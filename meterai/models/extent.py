@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,16 +13,25 @@ class Extent(models.Model):
     place (heap-only), and the fill factor leaves it room for that.
     """
 
-    batch = models.ForeignKey("meterai.Batch", on_delete=models.PROTECT)
+    batch = models.ForeignKey("meterai.Batch", on_delete=models.PROTECT, db_index=False)
     # The lease these ordinals belong to; empty for the official shop.
-    reseller = models.ForeignKey("meterai.Reseller", null=True, blank=True, on_delete=models.PROTECT)
+    reseller = models.ForeignKey("meterai.Reseller", null=True, blank=True, on_delete=models.PROTECT, db_index=False)
     next = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
 
     class Meta:
         verbose_name = _("rentang stok")
         verbose_name_plural = _("rentang stok")
-        constraints = [models.CheckConstraint(name="extent_in_order", condition=Q(next__lte=F("end")))]
+        indexes = [
+            # Zero for the official shop: PostgreSQL finds no index for IS NOT DISTINCT FROM.
+            models.Index(Coalesce("reseller_id", 0), name="extent_of_seller"),
+        ]
+        constraints = [
+            models.CheckConstraint(name="extent_in_order", condition=Q(next__gte=1, next__lte=F("end"))),
+            # Two that end alike would share an ordinal. (`next` may be in no index; what is taken twice is refused by
+            # the stamp's primary key.) That it lies within its batch is held by a trigger, `extent_within_batch`.
+            models.UniqueConstraint(name="extent_end_once", fields=["batch", "end"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.batch_id}: {self.next}-{self.end}"

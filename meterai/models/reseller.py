@@ -15,6 +15,11 @@ class Reseller(models.Model):
     contact_email = models.EmailField(_("surel pusat bantuan"))
     contact_phone = models.CharField(_("telepon pusat bantuan"), max_length=20, blank=True)
     contact_hours = models.CharField(_("jam layanan"), max_length=80, blank=True)
+    low_stock_threshold = models.PositiveIntegerField(
+        _("ambang stok menipis"),
+        default=0,
+        help_text=_("Di bawah jumlah ini reseller dan staf diberi tahu. 0: tidak pernah."),
+    )
     is_active = models.BooleanField(_("aktif"), default=True)
     is_demo = models.BooleanField(_("percontohan"), default=False)
 
