@@ -13,7 +13,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from .models import Flip
+from .models import Flip, User
 
 
 @dataclass(frozen=True)
@@ -100,3 +100,10 @@ def history(*rows: Any) -> SafeString:
         for one in told
     ]
     return format_html_join("", "<div>{} · {} · {} → {} · {} {}</div>", lines)
+
+
+def person(request: HttpRequest) -> User:
+    """Who is logged in; `admin_view` lets nobody else in."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user

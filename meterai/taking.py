@@ -21,7 +21,7 @@ class NotHeld(Exception):
 
 
 # Functions of the database (migration 0004), whose plans are kept: planning this anew took twice as long as doing it.
-_TAKE = "SELECT unnest(meterai_take(%(wanted)s, %(reseller)s, %(until)s, %(at)s, %(reference)s))"
+_TAKE = "SELECT unnest(meterai_take(%(wanted)s, %(reseller)s, %(until)s, %(at)s, %(reference)s)) AS serial_id"
 
 _TAKE_THESE = """
 WITH taken AS (

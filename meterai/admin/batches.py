@@ -1,12 +1,10 @@
-"""The staff room of the floor: stock is imported and put on sale here, everything else is read."""
+"""Deliveries: imported by one person, put on sale by another."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import PermissionDenied
-from django.db import models
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,15 +15,10 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from . import states, stocking
-from .conserving import balances
-from .desk import Button, ReadOnly, Refused, Steps, history
-from .models import Batch, Extent, Flip, Movement, Outlet, Pooled, Reseller, Serial, Stamp, User
-
-admin.site.site_header = gettext_lazy("Meterai — ruang kerja staf")
-admin.site.site_title = gettext_lazy("Meterai")
-admin.site.index_title = gettext_lazy("Pekerjaan")
-admin.site.index_template = "admin/desk_index.html"
+from .. import states, stocking
+from ..conserving import balances
+from ..desk import Button, Refused, Steps, history, person
+from ..models import Batch, Extent, Pooled
 
 
 class ImportForm(forms.Form):
@@ -44,7 +37,7 @@ class ImportForm(forms.Form):
 
 def _activate(request: HttpRequest, batch: Batch) -> str:
     try:
-        stocking.activate(batch=batch, by=_person(request), at=timezone.now())
+        stocking.activate(batch=batch, by=person(request), at=timezone.now())
     except stocking.SamePerson:
         raise Refused(
             _("Yang mengimpor tidak boleh mengaktifkan. Minta orang kedua memeriksa dan mengaktifkan.")
@@ -136,7 +129,7 @@ class BatchAdmin(Steps):
         batch = stocking.take_in(
             delivery=sent["file"].file,
             reference=sent["reference"],
-            by=_person(request),
+            by=person(request),
             at=timezone.now(),
             expected_count=sent["expected_count"],
             expected_sha256=sent["expected_sha256"],
@@ -156,112 +149,6 @@ class BatchAdmin(Steps):
             is_shown=lambda batch: batch.state == Batch.State.DRAFT,
         ),
     )
-
-
-@admin.register(Serial)
-class SerialAdmin(ReadOnly):
-    """Found by the exact 22 characters."""
-
-    list_display = ("code", "batch", "ordinal")
-    list_select_related = ("batch",)
-    search_fields = ("code__exact",)
-    search_help_text = gettext_lazy("Nomor seri lengkap, 22 huruf besar dan angka.")
-    ordering = ("code",)
-
-
-@admin.register(Stamp)
-class StampAdmin(ReadOnly):
-    """The life of a serial."""
-
-    list_display = ("serial_id", "state", "batch", "reseller", "changed_at")
-    list_filter = ("state",)
-    list_select_related = ("batch", "reseller")
-    search_fields = ("serial__code__exact",)
-    ordering = ("-pk",)
-
-
-@admin.register(Movement)
-class MovementAdmin(ReadOnly):
-    """The book of stock: written once."""
-
-    list_display = ("at", "batch", "reseller", "source", "target", "quantity", "reference", "actor", "reason")
-    list_filter = ("source", "target")
-    list_select_related = ("batch", "reseller")
-    search_fields = ("reference__exact", "batch__reference__exact")
-    ordering = ("-id",)
-
-
-@admin.register(Flip)
-class FlipAdmin(ReadOnly):
-    """Every change of state: written once."""
-
-    list_display = ("at", "noun", "row", "old", "new", "actor", "reason")
-    search_fields = ("row__exact",)
-    ordering = ("-id",)
-
-
-@admin.register(Extent)
-class ExtentAdmin(ReadOnly):
-    """What is available, as ranges."""
-
-    list_display = ("batch", "reseller", "next", "end")
-    list_filter = ("reseller",)
-    list_select_related = ("batch", "reseller")
-
-
-@admin.register(Pooled)
-class PooledAdmin(ReadOnly):
-    """Serials that came back."""
-
-    list_display = ("serial_id", "batch", "reseller", "released_at")
-    list_select_related = ("batch", "reseller")
-
-
-class OutletInline(admin.TabularInline):  # type: ignore[type-arg]
-    model = Outlet
-    extra = 0
-
-
-@admin.register(Reseller)
-class ResellerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Who sells and answers for it."""
-
-    list_display = ("name", "code", "is_active", "is_demo", "contact_email")
-    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
-    list_filter = ("is_active", "is_demo")
-    search_fields = ("name", "code", "legal_name")
-    list_per_page = 50
-    inlines = (OutletInline,)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # orders and complaints name it: it is switched off instead
-
-
-@admin.register(Outlet)
-class OutletAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Counters."""
-
-    list_display = ("name", "city", "province", "reseller", "is_active")
-    list_filter = ("is_active", "reseller")
-    list_select_related = ("reseller",)
-    search_fields = ("name", "city")
-    list_per_page = 50
-
-
-@admin.register(User)
-class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
-    """Staff, reseller teams and API clients."""
-
-    list_display = ("username", "is_active", "is_staff", "reseller", "last_login")
-    list_select_related = ("reseller",)
-    list_per_page = 50
-    fieldsets = (*(UserAdmin.fieldsets or ()), (gettext_lazy("Reseller"), {"fields": ("reseller",)}))
-
-
-def _person(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):  # admin_view lets nobody else in
-        raise PermissionDenied
-    return request.user
 
 
 def _mismatch(what: str) -> str:
