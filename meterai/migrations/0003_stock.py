@@ -255,7 +255,11 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="extent",
             index=models.Index(
-                django.db.models.functions.comparison.Coalesce("reseller_id", 0), name="extent_of_seller"
+                django.db.models.functions.comparison.Coalesce("reseller_id", 0),
+                django.db.models.expressions.CombinedExpression(
+                    models.F("id"), "%%", models.Value(64)
+                ),
+                name="extent_of_seller",
             ),
         ),
         migrations.AddIndex(

@@ -6,8 +6,6 @@ from django.db import migrations
 from meterai.arrows import enforce_arrows, forbid_changes
 
 # Everything `wanted` from one extent that nobody holds, or NULL. An extent that is used up is removed.
-# The constant LIMIT (never below what is taken) tells the planner how few rows these are; a parameter in its place
-# would have the statement planned anew each time.
 _FROM_ONE_EXTENT = """
 CREATE FUNCTION meterai_take_from_one_extent(
     wanted integer, seller bigint, until_at timestamptz, taken_at timestamptz, for_reference text
@@ -16,31 +14,22 @@ DECLARE
     chosen record;
     taken varchar[];
 BEGIN
-    -- Lanes: connections begin their search at different extents, or all of them would step over the same locked ones.
     SELECT id, batch_id, next, "end" INTO chosen FROM meterai_extent
         WHERE coalesce(reseller_id, 0) = coalesce(seller, 0) AND "end" - next >= wanted
-          AND id % 16 = pg_backend_pid() % 16
         LIMIT 1 FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
-        SELECT id, batch_id, next, "end" INTO chosen FROM meterai_extent
-            WHERE coalesce(reseller_id, 0) = coalesce(seller, 0) AND "end" - next >= wanted
-            LIMIT 1 FOR UPDATE SKIP LOCKED;
-        IF NOT FOUND THEN
-            RETURN NULL;
-        END IF;
+        RETURN NULL;
     END IF;
     IF chosen.next + wanted = chosen."end" THEN
         DELETE FROM meterai_extent WHERE id = chosen.id;
     ELSE
         UPDATE meterai_extent SET next = next + wanted WHERE id = chosen.id;
     END IF;
-    WITH picked AS (
-        SELECT code FROM meterai_serial
-        WHERE batch_id = chosen.batch_id AND ordinal >= chosen.next AND ordinal < chosen.next + wanted
-        ORDER BY ordinal LIMIT 1000
-    ), held AS (
+    WITH held AS (
         INSERT INTO meterai_stamp (serial_id, batch_id, reseller_id, state, reserved_until, changed_at, void_reason)
-        SELECT code, chosen.batch_id, seller, 'reserved', until_at, taken_at, '' FROM picked RETURNING serial_id
+        SELECT code, batch_id, seller, 'reserved', until_at, taken_at, '' FROM meterai_serial
+        WHERE batch_id = chosen.batch_id AND ordinal >= chosen.next AND ordinal < chosen.next + wanted
+        RETURNING serial_id
     )
     SELECT array_agg(serial_id) INTO taken FROM held;
     IF cardinality(taken) IS DISTINCT FROM wanted THEN
@@ -114,7 +103,14 @@ BEGIN
 END $$;
 """
 
-# All `wanted`, or an empty array and nothing is held. Under SKIP LOCKED "none left" only means that somebody holds the
+# All `wanted`, or an empty array and nothing is held.
+#
+# Nearly always the first statement is all there is: nothing has come back, and an extent of the connection's own lane
+# has more than is wanted. Lanes let connections begin at different extents, or all would step over the same locked
+# ones. It is one statement because a second one costs more than all that it does. The constant LIMIT on the serials (never
+# below what is taken) tells the planner how few they are; a parameter there has the statement planned anew each time.
+#
+# Else: what is free, in as many pieces as it takes. Under SKIP LOCKED "none left" only means that somebody holds the
 # rest just now: it is said after waiting for them, in the order of keys, so that two that wait never wait for each
 # other. What a try has drawn is given back before waiting (MT001 ends its block): who waits holds nothing.
 _TAKE = """
@@ -123,14 +119,45 @@ CREATE FUNCTION meterai_take(
 ) RETURNS varchar[] LANGUAGE plpgsql AS $$
 DECLARE
     taken varchar[];
+    moved_by integer;
+    lane integer := pg_backend_pid() % 64;
 BEGIN
-    IF wanted <= 1000
-       AND NOT EXISTS (SELECT FROM meterai_pooled WHERE coalesce(reseller_id, 0) = coalesce(seller, 0)) THEN
-        taken := meterai_take_from_one_extent(wanted, seller, until_at, taken_at, for_reference);
-        IF taken IS NOT NULL THEN
+    FOR turn IN 1..2 LOOP
+        WITH moved AS (
+            UPDATE meterai_extent SET next = next + wanted WHERE id = (
+                SELECT id FROM meterai_extent
+                WHERE coalesce(reseller_id, 0) = coalesce(seller, 0) AND id % 64 = lane
+                  AND "end" - next > wanted AND wanted <= 1000
+                  AND NOT EXISTS (SELECT FROM meterai_pooled WHERE coalesce(reseller_id, 0) = coalesce(seller, 0))
+                LIMIT 1 FOR UPDATE SKIP LOCKED)
+            RETURNING batch_id, next - wanted AS first, next AS past
+        ), picked AS (
+            SELECT serial.code, moved.batch_id FROM moved CROSS JOIN LATERAL (
+                SELECT code FROM meterai_serial
+                WHERE batch_id = moved.batch_id AND ordinal >= moved.first AND ordinal < moved.past
+                ORDER BY ordinal LIMIT 1000) serial
+        ), held AS (
+            INSERT INTO meterai_stamp (serial_id, batch_id, reseller_id, state, reserved_until, changed_at, void_reason)
+            SELECT code, batch_id, seller, 'reserved', until_at, taken_at, '' FROM picked
+        ), noted AS (
+            INSERT INTO meterai_movement (at, batch_id, reseller_id, source, target, quantity, reference, actor, reason)
+            SELECT taken_at, batch_id, seller, 'extents', 'reserved', past - first, for_reference, 'shop', '' FROM moved
+        )
+        SELECT (SELECT past - first FROM moved), array_agg(code) INTO moved_by, taken FROM picked;
+        IF moved_by IS NOT NULL THEN
+            IF cardinality(taken) IS DISTINCT FROM wanted THEN
+                RAISE EXCEPTION 'an extent names serials that are not there'
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'extent_within_batch';
+            END IF;
             RETURN taken;
         END IF;
-    END IF;
+        -- The lane is empty or held: another one, unless it was the pool that is to be drawn first.
+        EXIT WHEN EXISTS (SELECT FROM meterai_pooled WHERE coalesce(reseller_id, 0) = coalesce(seller, 0));
+        SELECT id % 64 INTO lane FROM meterai_extent
+            WHERE coalesce(reseller_id, 0) = coalesce(seller, 0) AND "end" - next > wanted
+            LIMIT 1 FOR UPDATE SKIP LOCKED;
+        EXIT WHEN NOT FOUND;
+    END LOOP;
     BEGIN
         taken := meterai_take_what_is_free(wanted, seller, until_at, taken_at, for_reference);
         IF cardinality(taken) = wanted THEN

@@ -24,7 +24,8 @@ class Extent(models.Model):
         verbose_name_plural = _("rentang stok")
         indexes = [
             # Zero for the official shop: PostgreSQL finds no index for IS NOT DISTINCT FROM.
-            models.Index(Coalesce("reseller_id", 0), name="extent_of_seller"),
+            # The second part is the lane, in which a connection looks first (migration 0004).
+            models.Index(Coalesce("reseller_id", 0), F("id") % 64, name="extent_of_seller"),
         ]
         constraints = [
             models.CheckConstraint(name="extent_in_order", condition=Q(next__gte=1, next__lte=F("end"))),

@@ -120,6 +120,9 @@ CELERY_TASK_ROUTES = {
     "support.tasks.*": {"queue": "support"},
 }
 CELERY_BEAT_SCHEDULE = {
+    "import deliveries": {"task": "meterai.tasks.import_due", "schedule": 5},
+    "close the chain over the book of stock": {"task": "meterai.tasks.close_blocks", "schedule": 10},
+    "watch the stock": {"task": "meterai.tasks.watch_stock", "schedule": 60},
     "release expired reservations": {"task": "orders.tasks.release_expired", "schedule": 5},
     "start waiting payments": {"task": "orders.tasks.start_payments", "schedule": 3},
     "process notifications": {"task": "orders.tasks.process_notifications", "schedule": 3},
@@ -190,6 +193,12 @@ EMAIL_USE_SSL = bool(_mail.get("EMAIL_USE_SSL"))
 EMAIL_FILE_PATH = f"/{_mail['EMAIL_FILE_PATH']}" if _mail["EMAIL_FILE_PATH"] else None
 EMAIL_TIMEOUT = 20  # seconds
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="Meterai <tidak-dibalas@meterai.example>")
+# Who at the issuer hears of stock that runs low.
+STAFF_EMAIL = env.text("STAFF_EMAIL", default="")
+# Below so many serials in the official shop staff are told; 0: never.
+LOW_STOCK_THRESHOLD = env.number("LOW_STOCK_THRESHOLD", default=0)
+# What a collector of metrics must send as its bearer token; empty: there is no /metrics.
+METRICS_TOKEN = env.text("METRICS_TOKEN", default="")
 SUPPORT_HOURS = env.text("SUPPORT_HOURS", default="Senin–Jumat 08.00–17.00 WIB")
 
 # --- security --------------------------------------------------------------------------------------------------
