@@ -5,13 +5,22 @@ rows means that somebody else was first. The same arrows are held by a trigger (
 a `Flip` row in the same transaction.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Model
 
 from .models import Flip
+
+_MOVE_ALL = """
+WITH moved AS (
+    UPDATE {table} SET state = %(new)s WHERE {key} = ANY(%(keys)s) AND state = %(old)s RETURNING {key}
+)
+INSERT INTO meterai_flip (noun, row, old, new, at, reason, actor)
+SELECT %(noun)s, {key}::text, %(old)s, %(new)s, %(at)s, %(reason)s, %(actor)s FROM moved
+"""
 
 
 class NoSuchArrow(Exception):
@@ -39,6 +48,25 @@ def move(row: Any, *, to: str, at: datetime, reason: str = "", actor: str = "", 
     row.state = to
     for name, value in changes.items():
         setattr(row, name, value)
+
+
+def move_all(
+    model: Any, *, keys: Sequence[Any], old: str, to: str, at: datetime, reason: str = "", actor: str = ""
+) -> None:
+    """Move the rows with these keys from `old` to `to` by one statement, with a Flip for each. All or none.
+
+    Raises NoSuchArrow, MovedMeanwhile (never when the caller holds the rows' locks).
+    """
+    if to not in model.ARROWS.get(old, frozenset()):
+        raise NoSuchArrow(f"{model._meta.label}: {old} -> {to}")
+    values = {"keys": list(keys), "noun": model._meta.label_lower, "old": str(old), "new": str(to)}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            _MOVE_ALL.format(table=connection.ops.quote_name(model._meta.db_table), key=model._meta.pk.column),
+            values | {"at": at, "reason": reason, "actor": actor},
+        )
+        if cursor.rowcount != len(keys):
+            raise MovedMeanwhile(f"{len(keys) - cursor.rowcount} of {len(keys)} {model._meta.label} moved meanwhile")
 
 
 def may(row: Any, to: str) -> bool:

@@ -3,7 +3,7 @@
 Each verb is one SQL statement that moves the serials and writes the ledger with it. Callers hold the transaction.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -38,16 +38,19 @@ SELECT serial_id FROM taken
 """
 
 _RELEASE = """
-WITH freed AS (
-    DELETE FROM meterai_stamp WHERE serial_id = ANY(%(serials)s) AND state = 'reserved'
-    RETURNING serial_id, batch_id, reseller_id
+WITH asked AS (
+    SELECT * FROM unnest(%(serials)s::varchar[], %(references)s::varchar[]) AS asked (serial_id, reference)
+), freed AS (
+    DELETE FROM meterai_stamp stamp USING asked
+    WHERE stamp.serial_id = asked.serial_id AND stamp.state = 'reserved'
+    RETURNING stamp.serial_id, stamp.batch_id, stamp.reseller_id, asked.reference
 ), pooled AS (
     INSERT INTO meterai_pooled (serial_id, batch_id, reseller_id, released_at)
     SELECT serial_id, batch_id, reseller_id, %(at)s FROM freed
 ), noted AS (
     INSERT INTO meterai_movement (at, batch_id, reseller_id, source, target, quantity, reference, actor, reason)
-    SELECT %(at)s, batch_id, reseller_id, 'reserved', 'pool', count(*), %(reference)s, 'shop', %(reason)s
-    FROM freed GROUP BY batch_id, reseller_id
+    SELECT %(at)s, batch_id, reseller_id, 'reserved', 'pool', count(*), reference, 'shop', %(reason)s
+    FROM freed GROUP BY batch_id, reseller_id, reference
 )
 SELECT serial_id FROM freed
 """
@@ -96,7 +99,13 @@ def take_these(*, serials: Collection[str], until: datetime, at: datetime, refer
 
 def release(*, serials: Collection[str], at: datetime, reference: str, reason: str) -> list[str]:
     """Give reserved serials back to the pool; those no longer RESERVED are left alone. Returns the ones freed."""
-    return _run(_RELEASE, {"serials": list(serials), "at": at, "reference": reference, "reason": reason})
+    return release_all(held=dict.fromkeys(serials, reference), at=at, reason=reason)
+
+
+def release_all(*, held: Mapping[str, str], at: datetime, reason: str) -> list[str]:
+    """Give back the reserved serials of many orders by one statement: `held` names the reference of each serial."""
+    values = {"serials": list(held), "references": list(held.values()), "at": at, "reason": reason}
+    return _run(_RELEASE, values)
 
 
 def sell(*, serials: Collection[str], at: datetime, reference: str) -> None:

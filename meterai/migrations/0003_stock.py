@@ -256,9 +256,7 @@ class Migration(migrations.Migration):
             model_name="extent",
             index=models.Index(
                 django.db.models.functions.comparison.Coalesce("reseller_id", 0),
-                django.db.models.expressions.CombinedExpression(
-                    models.F("id"), "%%", models.Value(64)
-                ),
+                django.db.models.expressions.CombinedExpression(models.F("id"), "%%", models.Value(64)),
                 name="extent_of_seller",
             ),
         ),
@@ -284,10 +282,27 @@ class Migration(migrations.Migration):
                 autosummarize=True, fields=["at"], name="movement_at", pages_per_range=32
             ),
         ),
+        migrations.AddField(
+            model_name="pooled",
+            name="lane",
+            field=models.SmallIntegerField(
+                db_default=django.db.models.functions.comparison.Cast(
+                    django.db.models.functions.math.Floor(
+                        django.db.models.expressions.CombinedExpression(
+                            django.db.models.functions.math.Random(), "*", models.Value(16)
+                        )
+                    ),
+                    models.SmallIntegerField(),
+                )
+            ),
+        ),
         migrations.AddIndex(
             model_name="pooled",
             index=models.Index(
-                django.db.models.functions.comparison.Coalesce("reseller_id", 0), name="pooled_of_seller"
+                django.db.models.functions.comparison.Coalesce("reseller_id", 0),
+                "lane",
+                "serial",
+                name="pooled_of_seller",
             ),
         ),
         migrations.AddConstraint(

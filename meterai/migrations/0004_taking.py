@@ -42,20 +42,21 @@ BEGIN
 END $$;
 """
 
-# As many as are not held by anybody, up to `wanted`: what came back first, then from one extent after the other.
-_WHAT_IS_FREE = """
-CREATE FUNCTION meterai_take_what_is_free(
-    wanted integer, seller bigint, until_at timestamptz, taken_at timestamptz, for_reference text
+# What came back, up to `wanted`, from the lanes `low` to `high` of the pool. A row of the pool is never updated, so its
+# ctid is as good as its key, and faster.
+_FROM_POOL = """
+CREATE FUNCTION meterai_take_from_pool(
+    wanted integer, low integer, high integer, seller bigint, until_at timestamptz, taken_at timestamptz,
+    for_reference text
 ) RETURNS varchar[] LANGUAGE plpgsql AS $$
 DECLARE
     taken varchar[];
-    more varchar[];
-    part integer;
 BEGIN
     WITH pooled AS (
-        DELETE FROM meterai_pooled WHERE serial_id IN (
-            SELECT serial_id FROM meterai_pooled WHERE coalesce(reseller_id, 0) = coalesce(seller, 0)
-            LIMIT wanted FOR UPDATE SKIP LOCKED)
+        DELETE FROM meterai_pooled WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM meterai_pooled
+            WHERE coalesce(reseller_id, 0) = coalesce(seller, 0) AND lane >= low AND lane <= high
+            LIMIT wanted FOR UPDATE SKIP LOCKED))
         RETURNING serial_id, batch_id
     ), held AS (
         INSERT INTO meterai_stamp (serial_id, batch_id, reseller_id, state, reserved_until, changed_at, void_reason)
@@ -66,6 +67,25 @@ BEGIN
         FROM pooled GROUP BY batch_id
     )
     SELECT coalesce(array_agg(serial_id), '{}') INTO taken FROM pooled;
+    RETURN taken;
+END $$;
+"""
+
+# As many as are not held by anybody, up to `wanted`: what came back first, then from one extent after the other.
+_WHAT_IS_FREE = """
+CREATE FUNCTION meterai_take_what_is_free(
+    wanted integer, seller bigint, until_at timestamptz, taken_at timestamptz, for_reference text
+) RETURNS varchar[] LANGUAGE plpgsql AS $$
+DECLARE
+    lane integer := pg_backend_pid() % 16;
+    taken varchar[] := meterai_take_from_pool(wanted, lane, lane, seller, until_at, taken_at, for_reference);
+    more varchar[];
+    part integer;
+BEGIN
+    IF cardinality(taken) < wanted THEN
+        taken := taken || meterai_take_from_pool(
+            wanted - cardinality(taken), 0, 15, seller, until_at, taken_at, for_reference);
+    END IF;
     WHILE cardinality(taken) < wanted LOOP
         part := least(wanted - cardinality(taken), 1000);
         more := meterai_take_from_one_extent(part, seller, until_at, taken_at, for_reference);
@@ -105,10 +125,11 @@ END $$;
 
 # All `wanted`, or an empty array and nothing is held.
 #
-# Nearly always the first statement is all there is: nothing has come back, and an extent of the connection's own lane
-# has more than is wanted. Lanes let connections begin at different extents, or all would step over the same locked
-# ones. It is one statement because a second one costs more than all that it does. The constant LIMIT on the serials (never
-# below what is taken) tells the planner how few they are; a parameter there has the statement planned anew each time.
+# Nearly always the first large statement is all there is: nothing has come back, and an extent of the connection's own
+# lane has more than is wanted. Lanes let connections begin at different extents, or all would step over the same locked
+# ones. It is one statement because a second one costs more than all that it does. The constant LIMIT on the serials
+# (never below what is taken) tells the planner how few they are; a parameter there has the statement planned anew each
+# time.
 #
 # Else: what is free, in as many pieces as it takes. Under SKIP LOCKED "none left" only means that somebody holds the
 # rest just now: it is said after waiting for them, in the order of keys, so that two that wait never wait for each
@@ -116,48 +137,51 @@ END $$;
 _TAKE = """
 CREATE FUNCTION meterai_take(
     wanted integer, seller bigint, until_at timestamptz, taken_at timestamptz, for_reference text
-) RETURNS varchar[] LANGUAGE plpgsql AS $$
+) RETURNS varchar[] LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     taken varchar[];
     moved_by integer;
     lane integer := pg_backend_pid() % 64;
 BEGIN
-    FOR turn IN 1..2 LOOP
-        WITH moved AS (
-            UPDATE meterai_extent SET next = next + wanted WHERE id = (
-                SELECT id FROM meterai_extent
-                WHERE coalesce(reseller_id, 0) = coalesce(seller, 0) AND id % 64 = lane
-                  AND "end" - next > wanted AND wanted <= 1000
-                  AND NOT EXISTS (SELECT FROM meterai_pooled WHERE coalesce(reseller_id, 0) = coalesce(seller, 0))
-                LIMIT 1 FOR UPDATE SKIP LOCKED)
-            RETURNING batch_id, next - wanted AS first, next AS past
-        ), picked AS (
-            SELECT serial.code, moved.batch_id FROM moved CROSS JOIN LATERAL (
-                SELECT code FROM meterai_serial
-                WHERE batch_id = moved.batch_id AND ordinal >= moved.first AND ordinal < moved.past
-                ORDER BY ordinal LIMIT 1000) serial
-        ), held AS (
-            INSERT INTO meterai_stamp (serial_id, batch_id, reseller_id, state, reserved_until, changed_at, void_reason)
-            SELECT code, batch_id, seller, 'reserved', until_at, taken_at, '' FROM picked
-        ), noted AS (
-            INSERT INTO meterai_movement (at, batch_id, reseller_id, source, target, quantity, reference, actor, reason)
-            SELECT taken_at, batch_id, seller, 'extents', 'reserved', past - first, for_reference, 'shop', '' FROM moved
-        )
-        SELECT (SELECT past - first FROM moved), array_agg(code) INTO moved_by, taken FROM picked;
-        IF moved_by IS NOT NULL THEN
-            IF cardinality(taken) IS DISTINCT FROM wanted THEN
-                RAISE EXCEPTION 'an extent names serials that are not there'
-                    USING ERRCODE = 'check_violation', CONSTRAINT = 'extent_within_batch';
+    IF wanted <= 1000
+       AND NOT EXISTS (SELECT FROM meterai_pooled WHERE coalesce(reseller_id, 0) = coalesce(seller, 0)) THEN
+        FOR turn IN 1..2 LOOP
+            WITH moved AS (
+                UPDATE meterai_extent SET next = next + wanted WHERE id = (
+                    SELECT id FROM meterai_extent
+                    WHERE coalesce(reseller_id, 0) = coalesce(seller, 0) AND id % 64 = lane AND "end" - next > wanted
+                    LIMIT 1 FOR UPDATE SKIP LOCKED)
+                RETURNING batch_id, next - wanted AS first, next AS past
+            ), picked AS (
+                SELECT serial.code, moved.batch_id FROM moved CROSS JOIN LATERAL (
+                    SELECT code FROM meterai_serial
+                    WHERE batch_id = moved.batch_id AND ordinal >= moved.first AND ordinal < moved.past
+                    ORDER BY ordinal LIMIT 1000) serial
+            ), held AS (
+                INSERT INTO meterai_stamp
+                    (serial_id, batch_id, reseller_id, state, reserved_until, changed_at, void_reason)
+                SELECT code, batch_id, seller, 'reserved', until_at, taken_at, '' FROM picked
+            ), noted AS (
+                INSERT INTO meterai_movement
+                    (at, batch_id, reseller_id, source, target, quantity, reference, actor, reason)
+                SELECT taken_at, batch_id, seller, 'extents', 'reserved', past - first, for_reference, 'shop', ''
+                FROM moved
+            )
+            SELECT (SELECT past - first FROM moved), array_agg(code) INTO moved_by, taken FROM picked;
+            IF moved_by IS NOT NULL THEN
+                IF cardinality(taken) IS DISTINCT FROM wanted THEN
+                    RAISE EXCEPTION 'an extent names serials that are not there'
+                        USING ERRCODE = 'check_violation', CONSTRAINT = 'extent_within_batch';
+                END IF;
+                RETURN taken;
             END IF;
-            RETURN taken;
-        END IF;
-        -- The lane is empty or held: another one, unless it was the pool that is to be drawn first.
-        EXIT WHEN EXISTS (SELECT FROM meterai_pooled WHERE coalesce(reseller_id, 0) = coalesce(seller, 0));
-        SELECT id % 64 INTO lane FROM meterai_extent
-            WHERE coalesce(reseller_id, 0) = coalesce(seller, 0) AND "end" - next > wanted
-            LIMIT 1 FOR UPDATE SKIP LOCKED;
-        EXIT WHEN NOT FOUND;
-    END LOOP;
+            -- The lane is empty or held: that of any extent nobody holds.
+            SELECT id % 64 INTO lane FROM meterai_extent
+                WHERE coalesce(reseller_id, 0) = coalesce(seller, 0) AND "end" - next > wanted
+                LIMIT 1 FOR UPDATE SKIP LOCKED;
+            EXIT WHEN NOT FOUND;
+        END LOOP;
+    END IF;
     BEGIN
         taken := meterai_take_what_is_free(wanted, seller, until_at, taken_at, for_reference);
         IF cardinality(taken) = wanted THEN
@@ -183,6 +207,7 @@ END $$;
 """
 
 _UNDO = """
+DROP FUNCTION meterai_take_from_pool(integer, integer, integer, bigint, timestamptz, timestamptz, text);
 DROP FUNCTION meterai_take(integer, bigint, timestamptz, timestamptz, text);
 DROP FUNCTION meterai_split_extents(bigint);
 DROP FUNCTION meterai_take_what_is_free(integer, bigint, timestamptz, timestamptz, text);
@@ -207,7 +232,7 @@ CREATE TRIGGER extent_within_batch BEFORE INSERT OR UPDATE OF "end" ON meterai_e
 
 # A serial is held by somebody or in the pool, never both.
 _NOT_HELD = """
-CREATE FUNCTION meterai_pooled_not_held() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION meterai_pooled_not_held() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
     IF EXISTS (SELECT FROM meterai_stamp WHERE serial_id = NEW.serial_id) THEN
         RAISE EXCEPTION 'meterai_pooled: % is held' , NEW.serial_id
@@ -217,7 +242,7 @@ BEGIN
 END $$;
 CREATE TRIGGER pooled_not_held AFTER INSERT ON meterai_pooled
     FOR EACH ROW EXECUTE FUNCTION meterai_pooled_not_held();
-CREATE FUNCTION meterai_stamp_not_pooled() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION meterai_stamp_not_pooled() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
     IF EXISTS (SELECT FROM meterai_pooled WHERE serial_id = NEW.serial_id) THEN
         RAISE EXCEPTION 'meterai_stamp: % is in the pool' , NEW.serial_id
@@ -246,7 +271,7 @@ class Migration(migrations.Migration):
         BtreeGistExtension(),
         *(
             migrations.RunSQL(function, migrations.RunSQL.noop)
-            for function in (_FROM_ONE_EXTENT, _WHAT_IS_FREE, _SPLIT)
+            for function in (_FROM_ONE_EXTENT, _FROM_POOL, _WHAT_IS_FREE, _SPLIT)
         ),
         migrations.RunSQL(_TAKE, _UNDO),
         migrations.RunSQL(
