@@ -17,7 +17,7 @@ from meterai.claiming import backoff, claim
 from . import gates, noticing
 from .models import Order, Payment, Refund
 from .payments.gateway import Charge, Method, PaymentError, Standing, Started, Status
-from .reserving import held_serials, reserve_again
+from .reserving import held_serials, lapse, replace_recalled, reserve_again
 
 LEASE = timedelta(seconds=30)
 FIRST_ASK = timedelta(seconds=15)
@@ -188,10 +188,13 @@ def _fulfil(payment: Payment, at: datetime) -> None:
         return
     late = order.state != Order.State.PENDING
     try:
-        if late:
-            reserve_again(order=order, at=at)
+        with transaction.atomic():
+            renew = reserve_again if late else replace_recalled
+            renew(order=order, at=at)
     except taking.SoldOut:
         _give_back(payment, Refund.Reason.SOLD_OUT, payment.amount, at)
+        if not late:
+            lapse(order=order, to=Order.State.CANCELLED, at=at, reason="recalled", actor="gateway")
         return
     taking.sell(serials=held_serials(order), at=at, reference=order.code)
     states.move(order, to=Order.State.PAID, at=at, reason="late money" if late else "", actor="gateway", paid_at=at)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from meterai import states, taking
+from meterai.models import Stamp
 
 from .models import Line, Order
 
@@ -38,6 +39,14 @@ def reserve_again(*, order: Order, at: datetime) -> None:
         serials = taking.take(
             quantity=order.quantity, reseller=order.reseller, until=until, at=at, reference=order.code
         )
+        Line.objects.bulk_create(Line(order=order, serial_id=serial) for serial in serials)
+
+
+def replace_recalled(*, order: Order, at: datetime) -> None:
+    """Other serials for those that were recalled while the order waited for its money. Raises taking.SoldOut."""
+    recalled = order.lines.filter(released_at=None).exclude(serial__stamp__state=Stamp.State.RESERVED)
+    if count := recalled.update(released_at=at):
+        serials = taking.take(quantity=count, reseller=order.reseller, until=at + GRACE, at=at, reference=order.code)
         Line.objects.bulk_create(Line(order=order, serial_id=serial) for serial in serials)
 
 

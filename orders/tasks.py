@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from . import hearing, noticing, paying, reserving
+from . import hearing, noticing, paying, reserving, warning
 
 
 @shared_task
@@ -40,3 +40,9 @@ def send_refunds() -> int:
 def send_notices() -> int:
     """Send e-mail."""
     return noticing.send_due(at=timezone.now())
+
+
+@shared_task
+def warn_low_stock() -> int:
+    """Tell sellers and staff of stock that runs low."""
+    return warning.warn_low_stock(at=timezone.now())
