@@ -54,7 +54,7 @@ def test_an_extent_cannot_give_more_than_it_holds(stock: Batch) -> None:
 
 
 def test_a_movement_of_nothing_is_refused(stock: Batch, now: datetime) -> None:
-    values = {"batch": stock, "at": now, "source": "a", "target": "b", "reference": "r", "actor": "a"}
+    values = {"batch": stock, "at": now, "source": "extents", "target": "pool", "reference": "r", "actor": "a"}
     assert refusal(lambda: Movement.objects.create(quantity=0, **values)) == "movement_not_empty"
 
 
@@ -172,7 +172,8 @@ def test_no_constraint_is_without_a_test() -> None:
         for constraint in model._meta.constraints
         if isinstance(constraint, (CheckConstraint, UniqueConstraint))
     }
-    orders = Path(__file__).parents[1] / "orders"
-    files = [Path(__file__), *(orders / f"test_{step}.py" for step in ("ordering", "paying", "hearing"))]
+    here, orders = Path(__file__).parent, Path(__file__).parents[1] / "orders"
+    files = [Path(__file__), here / "test_stock_refusals.py"]
+    files += [orders / f"test_{step}.py" for step in ("ordering", "paying", "hearing")]
     texts = "".join(file.read_text() for file in files)
     assert {name for name in named if f'"{name}"' not in texts} == set()
