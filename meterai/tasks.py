@@ -20,7 +20,8 @@ def close_blocks() -> int:
     return chaining.close(at=timezone.now())
 
 
-@shared_task
+# Counting a hundred million serials outlasts the usual limit.
+@shared_task(acks_late=False, soft_time_limit=600, time_limit=660)
 def watch_stock() -> None:
     """Note where all serials are, and who runs low."""
     watching.look(at=timezone.now())

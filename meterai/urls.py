@@ -9,7 +9,7 @@ from django.utils.functional import lazy
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
-from . import health
+from . import health, metrics
 
 
 def not_here(request: HttpRequest, **rest: str) -> HttpResponse:
@@ -20,6 +20,7 @@ def not_here(request: HttpRequest, **rest: str) -> HttpResponse:
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", metrics.metrics),
     path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("meterai/favicon.svg"))),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/", include("orders.urls_api")),

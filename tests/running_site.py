@@ -15,7 +15,7 @@ import requests
 from django.conf import settings
 
 ROOT = Path(__file__).resolve().parent.parent
-QUEUES = "seal,payments,outbox,support,housekeeping"
+QUEUES = "seal,payments,outbox,support,housekeeping,imports"
 
 
 def free_port() -> int:

@@ -22,7 +22,7 @@ def commands(*, host: str, port: int, sandbox_port: int | None, schedule: Path) 
     python = [sys.executable, "-m"]
     granian = [*python, "granian", "--interface", "wsgi", "--no-ws", "--workers-kill-timeout", "4"]
     celery = [*python, "celery", "-A", "meterai.celery"]
-    queues = "seal,payments,outbox,support,housekeeping"
+    queues = "seal,payments,outbox,support,housekeeping,imports"
     web = ["--host", host, "--port", str(port), "--workers", "2", "--blocking-threads", "8"]
     group = {
         "web": [*granian, *web, "meterai.wsgi:application"],

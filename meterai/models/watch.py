@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 
@@ -21,7 +22,7 @@ class StockCheck(models.Model):
         indexes = [models.Index(name="stock_check_newest", fields=["-at"])]
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M}"
+        return f"{localtime(self.at):%d-%m-%Y %H.%M}"
 
 
 class LowStock(models.Model):

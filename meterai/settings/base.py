@@ -115,6 +115,9 @@ CELERY_TASK_DEFAULT_QUEUE = "housekeeping"
 CELERY_TASK_ROUTES = {
     "stamping.tasks.*": {"queue": "seal"},
     "orders.tasks.send_notices": {"queue": "outbox"},
+    "orders.tasks.warn_low_stock": {"queue": "outbox"},
+    # Minutes for a large delivery: in a queue of its own, so that nothing waits behind it.
+    "meterai.tasks.import_due": {"queue": "imports"},
     "orders.tasks.release_expired": {"queue": "housekeeping"},
     "orders.tasks.*": {"queue": "payments"},
     "support.tasks.*": {"queue": "support"},
@@ -123,6 +126,7 @@ CELERY_BEAT_SCHEDULE = {
     "import deliveries": {"task": "meterai.tasks.import_due", "schedule": 5},
     "close the chain over the book of stock": {"task": "meterai.tasks.close_blocks", "schedule": 10},
     "watch the stock": {"task": "meterai.tasks.watch_stock", "schedule": 60},
+    "tell of stock that runs low": {"task": "orders.tasks.warn_low_stock", "schedule": 60},
     "release expired reservations": {"task": "orders.tasks.release_expired", "schedule": 5},
     "start waiting payments": {"task": "orders.tasks.start_payments", "schedule": 3},
     "process notifications": {"task": "orders.tasks.process_notifications", "schedule": 3},
