@@ -104,17 +104,18 @@ BEGIN
 END $$;
 """
 
-# Few extents that many draw on are halved by whoever had to wait for them, who holds them all at that moment.
+# Few extents that many draw on are halved by whoever had to wait for them, who holds them all at that moment; but not
+# those that another one has added meanwhile by halving: hence the lock here, before `next` is read.
 _SPLIT = """
 CREATE FUNCTION meterai_split_extents(seller bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF (SELECT count(*) FROM meterai_extent WHERE coalesce(reseller_id, 0) = coalesce(seller, 0)) >= 64 THEN
         RETURN;
     END IF;
-    WITH large AS (
+    WITH large AS MATERIALIZED (
         SELECT id, batch_id, reseller_id, next, next + ("end" - next) / 2 AS middle FROM meterai_extent
         WHERE coalesce(reseller_id, 0) = coalesce(seller, 0) AND "end" - next >= 2
-        ORDER BY "end" - next DESC LIMIT 16
+        ORDER BY "end" - next DESC LIMIT 16 FOR UPDATE SKIP LOCKED
     ), halved AS (
         UPDATE meterai_extent SET next = large.middle FROM large WHERE meterai_extent.id = large.id
     )
