@@ -3,9 +3,9 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from . import batches, book, people, resellers
+from . import batches, book, deliveries, people, resellers, watch
 
-__all__ = ["batches", "book", "people", "resellers"]
+__all__ = ["batches", "book", "deliveries", "people", "resellers", "watch"]
 
 admin.site.site_header = _("Meterai — ruang kerja staf")
 admin.site.site_title = _("Meterai")

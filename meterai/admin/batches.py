@@ -1,38 +1,24 @@
-"""Deliveries: imported by one person, put on sale by another."""
+"""Batches: imported by one person (see `deliveries`), put on sale by another."""
 
 from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.generic import RedirectView
 
 from .. import states, stocking
 from ..conserving import balances
 from ..desk import Button, Refused, Steps, history, person
 from ..models import Batch, Extent, Pooled
-
-
-class ImportForm(forms.Form):
-    """A delivery of the issuer, with what the issuer announced about it."""
-
-    file = forms.FileField(
-        label=gettext_lazy("Berkas CSV"),
-        help_text=gettext_lazy("Nomor seri di kolom pertama. Untuk berkas di atas 10 MB pakai perintah import_batch."),
-    )
-    reference = forms.CharField(label=gettext_lazy("Nomor kiriman penerbit"), max_length=60)
-    expected_count = forms.IntegerField(label=gettext_lazy("Jumlah menurut penerbit"), min_value=1, required=False)
-    expected_sha256 = forms.RegexField(
-        r"^[0-9A-Fa-f]{64}$", label=gettext_lazy("SHA-256 menurut penerbit"), required=False
-    )
 
 
 def _activate(request: HttpRequest, batch: Batch) -> str:
@@ -49,7 +35,7 @@ def _activate(request: HttpRequest, batch: Batch) -> str:
 
 @admin.register(Batch)
 class BatchAdmin(Steps):
-    """Deliveries: imported by one person, put on sale by another."""
+    """Batches: imported by one person, put on sale by another."""
 
     change_list_template = "admin/meterai/batch/change_list.html"
     list_display = ("reference", "state", "count", "left", "imported_at", "imported_by", "activated_by")
@@ -81,35 +67,12 @@ class BatchAdmin(Steps):
 
     def get_urls(self) -> list[URLPattern]:
         own = [
-            path("impor/", self.admin_site.admin_view(self.take_in), name="meterai_batch_import"),
+            path(
+                "impor/", RedirectView.as_view(pattern_name="admin:meterai_delivery_add"), name="meterai_batch_import"
+            ),
             path("neraca/", self.admin_site.admin_view(self.balance), name="meterai_batch_balance"),
         ]
         return [*own, *super().get_urls()]
-
-    def take_in(self, request: HttpRequest) -> HttpResponse:
-        """The import page: 303 to the batch, or the form again with every line that was refused."""
-        if not request.user.has_perm("meterai.add_batch"):
-            raise PermissionDenied
-        form = ImportForm(request.POST or None, request.FILES or None)
-        refused: list[stocking.RefusedLine] = []
-        if request.method == "POST" and form.is_valid():
-            try:
-                return self._imported(request, form)
-            except stocking.DeliveryRefused as refusal:
-                refused = refusal.lines
-                form.add_error("file", _("Tidak ada yang diimpor: perbaiki baris-baris di bawah, lalu unggah lagi."))
-            except stocking.Mismatch as mismatch:
-                form.add_error(None, _mismatch(str(mismatch)))
-            except stocking.AlreadyImported:
-                form.add_error("reference", _("Kiriman dengan nomor ini sudah pernah diimpor."))
-        context = self.admin_site.each_context(request) | {
-            "form": form,
-            "refused": refused,
-            "title": _("Impor gelombang stok"),
-            "opts": self.opts,
-            "most": stocking.REPORT_LINES,
-        }
-        return render(request, "admin/meterai/batch/import.html", context, status=422 if form.errors else 200)
 
     def balance(self, request: HttpRequest) -> HttpResponse:
         """Conservation: where every serial of every batch is."""
@@ -124,22 +87,6 @@ class BatchAdmin(Steps):
         }
         return render(request, "admin/meterai/batch/balance.html", context)
 
-    def _imported(self, request: HttpRequest, form: ImportForm) -> HttpResponse:
-        sent = form.cleaned_data
-        batch = stocking.take_in(
-            delivery=sent["file"].file,
-            reference=sent["reference"],
-            by=person(request),
-            at=timezone.now(),
-            expected_count=sent["expected_count"],
-            expected_sha256=sent["expected_sha256"],
-        )
-        messages.success(
-            request,
-            _("%(count)s nomor seri diimpor. Orang kedua perlu mengaktifkannya.") % {"count": batch.count},
-        )
-        return HttpResponseRedirect(reverse("admin:meterai_batch_change", args=[batch.pk]), status=303)
-
     buttons = (
         Button(
             "aktifkan",
@@ -149,11 +96,3 @@ class BatchAdmin(Steps):
             is_shown=lambda batch: batch.state == Batch.State.DRAFT,
         ),
     )
-
-
-def _mismatch(what: str) -> str:
-    return {
-        "empty": _("Berkas ini tidak berisi nomor seri."),
-        "count": _("Jumlah baris tidak sama dengan jumlah menurut penerbit. Tidak ada yang diimpor."),
-        "sha256": _("SHA-256 berkas tidak sama dengan yang diumumkan penerbit. Tidak ada yang diimpor."),
-    }[what]

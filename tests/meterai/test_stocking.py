@@ -1,13 +1,16 @@
+import gzip
 import hashlib
 import io
 from datetime import datetime
 
 import pytest
+from django.db import IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meterai import states, stocking
+from meterai import staging, states, stocking
 from meterai.conserving import available
+from meterai.delivery_file import Unreadable
 from meterai.models import Batch, Extent, Flip, Movement, Serial, User
 from tests import factories
 
@@ -29,12 +32,10 @@ def test_a_delivery_becomes_a_draft_that_is_not_for_sale(gudang: User, now: date
     assert Flip.objects.get().actor == "gudang"
 
 
-@pytest.mark.parametrize("ending", ["\n", "\r\n"])
-@pytest.mark.parametrize("form", ["{}", '"{}"', "{},10000,2026", "  {} "])
-def test_the_first_column_is_read_however_it_was_exported(form: str, ending: str, gudang: User, now: datetime) -> None:
-    code = factories.serials(1)[0]
-    take_in(f"\ufeffSerial{ending}{form.format(code)}{ending}{ending}".encode(), gudang, now)
-    assert Serial.objects.get().code == code
+def test_a_packed_delivery_is_taken_in_as_a_plain_one(gudang: User, now: datetime) -> None:
+    text = f"serial\n{factories.serials(1)[0]}\n".encode()
+    batch = take_in(gzip.compress(text), gudang, now)
+    assert (batch.count, batch.sha256) == (1, hashlib.sha256(text).hexdigest())
 
 
 def test_every_line_that_cannot_be_taken_is_named_and_nothing_is_imported(gudang: User, now: datetime) -> None:
@@ -43,10 +44,56 @@ def test_every_line_that_cannot_be_taken_is_named_and_nothing_is_imported(gudang
     lines = ["serial", new, "kurang", new, known, new.lower(), "x\x00y"]
     with pytest.raises(stocking.DeliveryRefused) as refused:
         take_in("\n".join(lines).encode(), gudang, now)
-    found = [(line.number, line.reason) for line in refused.value.lines]
-    assert found == [(3, "malformed"), (4, "twice"), (5, "known"), (6, "malformed"), (7, "malformed")]
-    assert all(line.sentence() for line in refused.value.lines)
+    found = [(line.number, line.reason, line.found, line.place) for line in refused.value.lines]
+    assert found == [
+        (3, "malformed", "kurang", ""),
+        (4, "twice", new, "2"),
+        (5, "known", known, "K-0"),
+        (6, "malformed", new.lower(), ""),
+        (7, "malformed", "x?y", ""),
+    ]
+    assert [line.sentence() for line in refused.value.lines[:3]] == [
+        "bukan 22 huruf besar atau angka",
+        "sudah ada di baris 2",
+        "sudah pernah diimpor, dalam kiriman K-0",
+    ]
+    assert list(Serial.objects.values_list("code", flat=True)) == [known]
+    assert Batch.objects.count() == 1 and not connection.needs_rollback
+
+
+def test_a_refusal_inside_a_callers_transaction_leaves_that_usable(gudang: User, now: datetime) -> None:
+    with transaction.atomic():
+        with pytest.raises(stocking.DeliveryRefused):
+            take_in(b"buruk", gudang, now)
+        take_in(b"A" * 22, gudang, now)
     assert Serial.objects.count() == 1
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 10])
+def test_serials_are_kept_in_pieces_and_in_order(
+    count: int, gudang: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stocking, "CHUNK", 3)
+    codes = factories.serials(count)[::-1]
+    stocking.take_in(delivery=factories.delivery(codes), reference="K-1", by=gudang, at=now)
+    kept = Serial.objects.order_by("ordinal").values_list("code", "ordinal")
+    assert list(kept) == list(zip(codes, range(1, count + 1), strict=True))
+
+
+def test_a_batch_is_not_kept_with_fewer_serials_than_it_says(gudang: User, now: datetime) -> None:
+    staging.make(staging.TEMPORARY)
+    staging.add(staging.TEMPORARY, [(1, "A" * 22)], after=0)
+    values = {"table": staging.TEMPORARY, "reference": "K-1", "sha256": "", "by": gudang, "at": now}
+    with pytest.raises(stocking.CannotBeKept, match="1 of 2"):
+        stocking.keep(count=2, **values)
+    assert not Batch.objects.exists() and not Serial.objects.exists()
+
+
+def test_the_batch_of_each_piece_is_checked_with_it_and_not_remembered_until_the_end(db: None) -> None:
+    staging.make(staging.TEMPORARY)
+    staging.add(staging.TEMPORARY, [(1, "A" * 22)], after=0)
+    with pytest.raises(IntegrityError, match="batch_id"), transaction.atomic():
+        staging.move_to_stock(staging.TEMPORARY, batch_id=0, total=1, chunk=1)
 
 
 def test_a_report_ends_after_a_thousand_lines(gudang: User, now: datetime) -> None:
@@ -75,6 +122,12 @@ def test_the_checksum_of_the_file_is_kept(gudang: User, now: datetime) -> None:
     content = f"serial\n{factories.serials(1)[0]}\n".encode()
     digest = hashlib.sha256(content).hexdigest()
     assert take_in(content, gudang, now, expected_sha256=digest.upper(), expected_count=1).sha256 == digest
+
+
+def test_of_a_packed_file_the_announced_checksum_is_kept(gudang: User, now: datetime) -> None:
+    packed = gzip.compress(b"A" * 22)
+    digest = hashlib.sha256(packed).hexdigest()
+    assert take_in(packed, gudang, now, expected_sha256=digest).sha256 == digest
 
 
 def test_a_delivery_is_imported_once(gudang: User, now: datetime) -> None:
@@ -108,7 +161,7 @@ def test_any_bytes_are_imported_or_refused_in_words(content: bytes, gudang: User
         batch = stocking.take_in(
             delivery=io.BytesIO(content), reference=f"K-{factories.serials(1)[0]}", by=gudang, at=now
         )
-    except (stocking.DeliveryRefused, stocking.Mismatch):
+    except (stocking.DeliveryRefused, stocking.Mismatch, Unreadable):
         assert Serial.objects.count() == before
     else:
         assert Serial.objects.count() == before + batch.count
