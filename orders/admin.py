@@ -11,7 +11,13 @@ from django.utils.translation import gettext_lazy
 
 from meterai.desk import Button, ReadOnly, Refused, Steps, history
 
-from . import contacts, finding, paying, showing
+from . import (
+    contacts,
+    finding,
+    paying,
+    recall_admin,  # noqa: F401  # registers its page
+    showing,
+)
 from .models import Line, Notice, Notification, Order, Payment, Refund
 from .payments.gateway import PaymentError
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from meterai import recalling
 from meterai.models import Serial, Stamp
 
 from . import authorities
@@ -41,17 +42,17 @@ def verify_file(*, source: bytes, at: datetime) -> Report:
         return Report((), problem=inspection.problem)
     if not inspection.seals:
         return Report((Checked("", Verdict(seal_found=False)),))
-    stamps = _stamps([seal.serial for seal in inspection.seals])
-    committed = _committed([seal.prefix_sha256 for seal in inspection.seals], list(stamps))
-    return Report(tuple(_checked(seal, stamps, committed) for seal in inspection.seals))
+    states = _states([seal.serial for seal in inspection.seals])
+    committed = _committed([seal.prefix_sha256 for seal in inspection.seals], list(states))
+    return Report(tuple(_checked(seal, states, committed) for seal in inspection.seals))
 
 
 def verify_serial(*, serial: str) -> Checked:
     """What the books say about a serial alone; without its document nothing is ever called valid."""
-    stamp = Stamp.objects.filter(pk=serial).first()
-    known = stamp is not None or Serial.objects.filter(pk=serial).exists()
-    document = Document.objects.filter(stamp_id=serial, sealed_at__isnull=False).first() if stamp else None
-    verdict = Verdict(serial_known=known, serial_state=stamp.state.upper() if stamp else None)
+    state = _states([serial]).get(serial)
+    known = state is not None or Serial.objects.filter(pk=serial).exists()
+    document = Document.objects.filter(stamp_id=serial, sealed_at__isnull=False).first() if state else None
+    verdict = Verdict(serial_known=known, serial_state=state)
     return Checked(serial, verdict, document.sealed_at if document else None)
 
 
@@ -61,23 +62,25 @@ def serials_in(*, source: bytes, at: datetime) -> tuple[str, ...]:
     return tuple(seal.serial for seal in inspection.seals if seal.intact and seal.certificate_trusted)
 
 
-def _checked(seal: SealFacts, stamps: dict[str, Stamp], committed: dict[str, set[str]]) -> Checked:
-    stamp = stamps.get(seal.serial)
+def _checked(seal: SealFacts, states: dict[str, str], committed: dict[str, set[str]]) -> Checked:
+    state = states.get(seal.serial)
     hashes = committed.get(seal.serial)
     verdict = Verdict(
         seal_found=True,
         seal_intact=seal.intact,
         certificate_trusted=seal.certificate_trusted,
-        serial_known=stamp is not None,
-        serial_state=stamp.state.upper() if stamp else None,
+        serial_known=state is not None,
+        serial_state=state,
         hash_matches=None if hashes is None else seal.prefix_sha256 in hashes,
         changes_after=seal.changes,
     )
     return Checked(seal.serial, verdict, seal.signed_at)
 
 
-def _stamps(serials: list[str]) -> dict[str, Stamp]:
-    return {stamp.pk: stamp for stamp in Stamp.objects.filter(pk__in=serials)}
+def _states(serials: list[str]) -> dict[str, str]:
+    """The state of each serial that anybody ever held, or that was recalled before anybody could."""
+    held = {serial: state.upper() for serial, state in Stamp.objects.filter(pk__in=serials).values_list("pk", "state")}
+    return dict.fromkeys(recalling.withdrawn(set(serials) - set(held)), Stamp.State.VOID.upper()) | held
 
 
 def _committed(hashes: list[str], serials: list[str]) -> dict[str, set[str]]:

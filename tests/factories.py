@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from meterai import leasing, states, stocking
-from meterai.models import Batch, Reseller, User
+from django.conf import settings
+
+from meterai import depositing, leasing, states, stocking
+from meterai.models import Batch, Deposit, Reseller, User
 from orders import ordering
 from orders.models import Order, Payment
 from orders.ordering import Wish
@@ -52,9 +54,20 @@ def reseller(code: str = "posfin", **values: Any) -> Reseller:
     return Reseller.objects.get_or_create(code=code, defaults=known | values)[0]
 
 
+def deposit(owner: Reseller, stamps: int, *, at: datetime) -> Deposit:
+    """The duty of so many stamps, paid ahead: "gudang" recorded it, "penyelia" confirmed it."""
+    amount = stamps * settings.DUTY
+    paid = depositing.record(
+        reseller=owner, reference=f"SETORAN-{next(_numbers)}", amount=amount, by=person("gudang"), at=at
+    )
+    depositing.confirm(deposit=paid, by=person("penyelia"), at=at)
+    return paid
+
+
 def lease(owner: Reseller, count: int, *, at: datetime) -> None:
-    """Stock of the official shop for a reseller."""
-    leasing.grant(reseller=owner, quantity=count, deposit=f"D-{next(_numbers)}", by=person("penyelia"), at=at)
+    """Stock of the official shop for a reseller, against a deposit of its own."""
+    paid = deposit(owner, count, at=at)
+    leasing.grant(reseller=owner, quantity=count, deposit=paid, by=person("penyelia"), at=at)
 
 
 def wish(**changes: Any) -> Wish:

@@ -3,9 +3,9 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from . import batches, book, deliveries, people, resellers, watch
+from . import batches, book, deliveries, deposits, people, recalls, resellers, watch
 
-__all__ = ["batches", "book", "deliveries", "people", "resellers", "watch"]
+__all__ = ["batches", "book", "deliveries", "deposits", "people", "recalls", "resellers", "watch"]
 
 admin.site.site_header = _("Meterai — ruang kerja staf")
 admin.site.site_title = _("Meterai")

@@ -9,16 +9,23 @@ class Block(models.Model):
     """Movements of one batch, closed: their digest covers their every column and the digest of the block before.
 
     Written once. A row that is changed or missing afterwards no longer gives this digest, and neither does any block
-    after it.
+    after it. The form of the digest, and the rule by which movements are closed, are in `chaining`.
     """
 
     batch = models.ForeignKey(
         "meterai.Batch", verbose_name=_("gelombang stok"), on_delete=models.PROTECT, db_index=False
     )
+    # From 1, without a gap.
     number = models.PositiveIntegerField(_("nomor"))
     movements = ArrayField(models.BigIntegerField(), verbose_name=_("mutasi"))
-    # Every movement of a transaction before this one is in this block or in an earlier one.
+    # Movements of the batch that are closed with this block, in all.
+    length = models.PositiveBigIntegerField(_("mutasi sampai blok ini"), default=0)
+    # Closed is, of every batch, each movement up to `floor` and each of a transaction before `horizon`. The newest
+    # block of all says how far the whole book is closed.
     horizon = models.BigIntegerField(editable=False)
+    floor = models.BigIntegerField(default=0, editable=False)
+    # The last movement that was there, closed or not.
+    newest = models.BigIntegerField(default=0, editable=False)
     digest = models.CharField("SHA-256", max_length=64)
     at = models.DateTimeField(_("waktu"))
 

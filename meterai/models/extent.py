@@ -30,7 +30,8 @@ class Extent(models.Model):
         constraints = [
             models.CheckConstraint(name="extent_in_order", condition=Q(next__gte=1, next__lte=F("end"))),
             # Two that end alike would share an ordinal. (`next` may be in no index; what is taken twice is refused by
-            # the stamp's primary key.) That it lies within its batch is held by a trigger, `extent_within_batch`.
+            # the stamp's primary key.) Triggers hold that it lies within its batch, `extent_within_batch`, and names
+            # nothing that was recalled, `extent_not_withdrawn`.
             models.UniqueConstraint(name="extent_end_once", fields=["batch", "end"]),
         ]
 

@@ -38,7 +38,8 @@ class Movement(models.Model):
         verbose_name = _("mutasi stok")
         verbose_name_plural = _("buku besar stok")
         indexes = [
-            models.Index(name="movement_of_batch", fields=["batch", "transaction"]),
+            # Closing reads on from where it ended; a batch's own movements are found through its blocks.
+            models.Index(name="movement_transaction", fields=["transaction"]),
             models.Index(name="movement_reference", fields=["reference"]),
             models.Index(
                 name="movement_leased", fields=["batch", "reseller"], condition=Q(source="leased") | Q(target="leased")

@@ -28,7 +28,7 @@ class Recall(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.batch_id}: {self.first}-{self.last}"
+        return f"{self.batch}: {self.first}-{self.last}"
 
 
 class Withdrawn(models.Model):

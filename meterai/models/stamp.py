@@ -41,6 +41,8 @@ class Stamp(models.Model):
         verbose_name_plural = _("meterai")
         indexes = [
             models.Index(name="stamp_expiring", fields=["reserved_until"], condition=Q(state="reserved")),
+            # Few of many: a recall counts them.
+            models.Index(name="stamp_gone", fields=["batch"], condition=Q(state__in=["refunded", "void"])),
         ]
         constraints = [
             models.CheckConstraint(

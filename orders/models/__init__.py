@@ -3,5 +3,6 @@
 from .notice import Notice
 from .order import Line, Order
 from .payment import Notification, Payment, Refund
+from .recalled import RecalledStock
 
-__all__ = ["Line", "Notice", "Notification", "Order", "Payment", "Refund"]
+__all__ = ["Line", "Notice", "Notification", "Order", "Payment", "RecalledStock", "Refund"]

@@ -2,9 +2,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from meterai import leasing, taking
+from meterai import taking
 from meterai.conserving import available, balances, stock_levels
-from meterai.models import Batch, Extent, Movement, Pooled, Reseller, Stamp, User
+from meterai.models import Batch, Extent, Movement, Pooled, Reseller, Stamp
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -99,16 +99,6 @@ def test_the_ledger_adds_up_to_the_balance(stock: Batch, now: datetime) -> None:
         places[row.target] = places.get(row.target, 0) + row.quantity
     places = {place: count for place, count in places.items() if count}
     assert places == {"outside": -30, "extents": 26, "pool": 1, "sold": 3}
-
-
-def test_a_lease_moves_stock_and_does_not_copy_it(
-    stock: Batch, posfin: Reseller, penyelia: User, now: datetime
-) -> None:
-    leasing.grant(reseller=posfin, quantity=12, deposit="D-1", by=penyelia, at=now)
-    assert stock_levels() == {None: 18, posfin.pk: 12}
-    with pytest.raises(taking.SoldOut):
-        leasing.grant(reseller=posfin, quantity=19, deposit="D-2", by=penyelia, at=now)
-    assert stock_levels() == {None: 18, posfin.pk: 12}
 
 
 def test_a_reseller_sells_from_its_lease_alone(stock: Batch, posfin: Reseller, now: datetime) -> None:

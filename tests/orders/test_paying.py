@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from meterai import states
+from meterai import recalling, states
 from meterai.models import Stamp
 from orders import noticing, ordering, paying, reserving
 from orders.models import Notice, Order, Payment, Refund
@@ -46,6 +46,34 @@ def test_money_in_time_sells_the_serials_that_were_held(order: Order, payment: P
     assert (order.state, payment.state) == ("paid", "paid")
     assert set(Stamp.objects.filter(state="sold").values_list("pk", flat=True)) == held
     assert Notice.objects.filter(template="paid").count() == 1
+
+
+def recall_all(order: Order, now: datetime) -> None:
+    batch = order.lines.all()[0].serial.batch
+    recalling.recall(batch=batch, reason="misprint", by=factories.person("penyelia"), at=now)
+
+
+def test_who_waited_while_the_serials_were_recalled_gets_others(order: Order, payment: Payment, now: datetime) -> None:
+    before = stamps(order)
+    factories.stock(2, at=now)
+    recall_all(order, now)
+    tell(payment, Status.PAID, at=now)
+    order.refresh_from_db()
+    assert order.state == "paid" and len(stamps(order)) == 2 and not stamps(order) & before
+    assert set(Stamp.objects.filter(state="sold").values_list("pk", flat=True)) == stamps(order)
+
+
+def test_money_for_recalled_serials_goes_back_when_there_are_no_others(
+    order: Order, payment: Payment, now: datetime
+) -> None:
+    recall_all(order, now)
+    factories.stock(1, at=now)
+    tell(payment, Status.PAID, at=now)
+    order.refresh_from_db()
+    refund = Refund.objects.get()
+    assert (order.state, refund.reason, refund.amount) == ("cancelled", "sold_out", order.total)
+    assert stamps(order) == set() and not Stamp.objects.filter(state="sold").exists()
+    assert set(Stamp.objects.values_list("state", flat=True)) == {"void"}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from django.core.files.storage import default_storage
 
-from meterai.models import Stamp
+from meterai import recalling
+from meterai.models import Batch, Serial, Stamp
 from stamping import files, sealing, verifying
 from stamping.authority import development
 from stamping.authority.local import LocalEngine
@@ -54,6 +55,15 @@ def test_a_flipped_byte_is_found(sealed: Document) -> None:
 def test_a_stamp_voided_later_is_cancelled(sealed: Document) -> None:
     Stamp.objects.filter(pk=sealed.stamp_id).update(state="void", void_reason="recall")
     assert conclusion(files.read(sealed.output)) == (Conclusion.CANCELLED, ("serial_void",))
+
+
+def test_a_serial_recalled_before_anybody_had_it_is_cancelled(sealed: Document) -> None:
+    batch = Batch.objects.get()
+    unsold = Serial.objects.filter(batch=batch, stamp=None).latest("ordinal")
+    assert verifying.verify_serial(serial=unsold.pk).verdict.conclusion is Conclusion.CANNOT_TELL
+    recalling.recall(batch=batch, reason="misprint", by=batch.imported_by, at=NOW)
+    assert verifying.verify_serial(serial=unsold.pk).verdict.conclusion is Conclusion.CANCELLED
+    assert conclusion(files.read(sealed.output))[0] is Conclusion.VALID
 
 
 def test_a_real_serial_on_another_document_is_invalid(sealed: Document, authority: development.Paths) -> None:

@@ -13,12 +13,14 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from meterai import leasing, stocking
+from meterai import depositing, leasing, stocking
 from meterai.models import Batch, Movement, Outlet, Reseller, User
 
 REFERENCE = "DEMO-0001"
 SERIALS = 2000
 LEASE = 200
+# What each reseller paid ahead, in stamps: more than its lease, so that another one can be tried.
+DEPOSIT = 250
 
 # Their real names, since people know them; every contact is invented, under domains that cannot exist (RFC 2606).
 RESELLERS = {
@@ -35,8 +37,17 @@ OUTLETS = (
     ("posfin", "Gerai Posfin Percontohan", "Jalan Contoh 4", "Surabaya", "Jawa Timur"),
 )
 _READ_SHOP = Q(content_type__app_label__in=["meterai", "orders", "stamping", "support"], codename__startswith="view_")
+_STOCK = [
+    "add_batch",
+    "add_delivery",
+    "change_batch",
+    "recall_batch",
+    "add_deposit",
+    "decide_deposit",
+    "lease_stock",
+]
 GROUPS = {
-    "Gudang": Q(content_type__app_label="meterai", codename__in=["add_batch", "change_batch"])
+    "Gudang": Q(content_type__app_label="meterai", codename__in=_STOCK)
     | Q(content_type__app_label="meterai", codename__startswith="view_") & ~Q(codename="view_user"),
     "Petugas bantuan": _READ_SHOP & ~Q(codename="view_user")
     | Q(content_type__app_label="orders", codename__in=["change_order", "change_payment"])
@@ -94,6 +105,7 @@ def _resellers() -> list[Reseller]:
             "contact_phone": f"021-0000-000{number}",
             "contact_hours": "Senin–Jumat 08.00–17.00 WIB",
             "website": f"https://{code}.example/",
+            "low_stock_threshold": LEASE // 4,
             "is_demo": True,
         }
         made.append(Reseller.objects.get_or_create(code=code, defaults=values)[0])
@@ -111,9 +123,24 @@ def _stock(people: dict[str, User], resellers: list[Reseller], *, at: datetime) 
     if batch.state == Batch.State.DRAFT:
         stocking.activate(batch=batch, by=people["penyelia"], at=at)
     for reseller in resellers:
-        deposit = f"DEMO-DEPOSIT-{reseller.code}"
-        if not Movement.objects.filter(reference=deposit).exists():
-            leasing.grant(reseller=reseller, quantity=LEASE, deposit=deposit, by=people["penyelia"], at=at)
+        if not Movement.objects.filter(reference=_deposit_of(reseller)).exists():
+            _lease(people, reseller, at=at)
+
+
+def _lease(people: dict[str, User], reseller: Reseller, *, at: datetime) -> None:
+    deposit = depositing.record(
+        reseller=reseller,
+        reference=_deposit_of(reseller),
+        amount=DEPOSIT * settings.DUTY,
+        by=people["gudang"],
+        at=at,
+    )
+    depositing.confirm(deposit=deposit, by=people["penyelia"], at=at)
+    leasing.grant(reseller=reseller, quantity=LEASE, deposit=deposit, by=people["penyelia"], at=at)
+
+
+def _deposit_of(reseller: Reseller) -> str:
+    return f"DEMO-DEPOSIT-{reseller.code}"
 
 
 def _delivery() -> io.BytesIO:
