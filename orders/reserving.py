@@ -43,8 +43,13 @@ def reserve_again(*, order: Order, at: datetime) -> None:
 
 
 def replace_recalled(*, order: Order, at: datetime) -> None:
-    """Other serials for those that were recalled while the order waited for its money. Raises taking.SoldOut."""
-    recalled = order.lines.filter(released_at=None).exclude(serial__stamp__state=Stamp.State.RESERVED)
+    """Other serials for those that were recalled while the order waited for its money. Raises taking.SoldOut.
+
+    Those that are still reserved stay so until the transaction ends: a recall waits for their locks, or came before.
+    """
+    stamps = Stamp.objects.filter(pk__in=held_serials(order)).order_by("pk").select_for_update(no_key=True)
+    alive = [stamp.pk for stamp in stamps if stamp.state == Stamp.State.RESERVED]
+    recalled = order.lines.filter(released_at=None).exclude(serial_id__in=alive)
     if count := recalled.update(released_at=at):
         serials = taking.take(quantity=count, reseller=order.reseller, until=at + GRACE, at=at, reference=order.code)
         Line.objects.bulk_create(Line(order=order, serial_id=serial) for serial in serials)

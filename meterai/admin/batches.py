@@ -37,6 +37,7 @@ def _activate(request: HttpRequest, batch: Batch) -> str:
 class BatchAdmin(Steps):
     """Batches: imported by one person, put on sale by another."""
 
+    change_form_template = "admin/meterai/batch/change_form.html"
     change_list_template = "admin/meterai/batch/change_list.html"
     list_display = ("reference", "state", "count", "left", "imported_at", "imported_by", "activated_by")
     list_filter = ("state",)

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("meterai", "0007_recalling")]
+    dependencies = [("meterai", "0005_recalling")]
 
     operations = [
         migrations.AddField(
