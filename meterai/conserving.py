@@ -97,9 +97,14 @@ class Balance(Places):
         return self.imported - self.found
 
     @property
+    def lost(self) -> int:
+        """Serials that a holder lacks or has too many: one too few here and one too many there are two."""
+        return sum(abs(holder.difference) for holder in self.holders)
+
+    @property
     def is_balanced(self) -> bool:
-        """Nothing lost, and nobody has what is another's: a serial too few here and one too many there are two."""
-        return not any(holder.difference for holder in self.holders)
+        """Nothing is lost or made, and nobody has what is another's."""
+        return not self.lost
 
 
 @dataclass(frozen=True)

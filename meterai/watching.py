@@ -82,14 +82,14 @@ def _count(at: datetime) -> dict[str, Any]:
     So a check is as small with ten thousand batches as with ten.
     """
     began = time.monotonic()
-    rows = [asdict(row) | {"difference": row.difference} for row in balances()]
+    rows = [asdict(row) | {"difference": row.difference, "lost": row.lost} for row in balances()]
     seconds = time.monotonic() - began
     sums = {place: sum(row[place] for row in rows) for place in ("imported", *PLACES)}
-    wrong = [row for row in rows if row["difference"]]
+    wrong = [row for row in rows if row["lost"]]
     return {
         "seconds": seconds,
         # One lost here and one too many there are two faults, not none.
-        "difference": sum(abs(row["difference"]) for row in wrong),
+        "difference": sum(row["lost"] for row in wrong),
         "balances": {"at": at.isoformat(), "sums": sums, "wrong": wrong[:MOST_NAMED]},
     }
 

@@ -14,7 +14,9 @@ from reportlab.platypus import Paragraph, Table
 
 PAGE = landscape(A4)
 MARGIN = 16 * mm
-WIDTH = PAGE[0] - 2 * MARGIN
+# A frame keeps so many points on each side for itself.
+_PADDING = 6
+WIDTH = PAGE[0] - 2 * MARGIN - 2 * _PADDING
 INK, SOFT, LINE, BAND, ALARM = map(HexColor, ("#12262b", "#42555a", "#ddd7c8", "#f4f0e6", "#a3231f"))
 
 _TEXT = ParagraphStyle("text", fontName="Helvetica", fontSize=9, leading=12, textColor=INK)
@@ -57,8 +59,8 @@ class Numbered(Canvas):
             left, right = self._foot(number, len(self._finished))
             self.setFont("Helvetica", 8)
             self.setFillColor(SOFT)
-            self.drawString(MARGIN, 10 * mm, left)
-            self.drawRightString(PAGE[0] - MARGIN, 10 * mm, right)
+            self.drawString(MARGIN + _PADDING, 10 * mm, left)
+            self.drawRightString(PAGE[0] - MARGIN - _PADDING, 10 * mm, right)
             super().showPage()
         super().save()
 
@@ -82,7 +84,7 @@ def facts(rows: Iterable[tuple[str, Paragraph]]) -> Table:
 
 def figures(headings: Sequence[str], rows: Sequence[Sequence[str]], *, alarming: Iterable[int] = ()) -> Table:
     """Names left, figures right; the headings again on each page. The last figure of `alarming` rows stands out."""
-    name = 47 * mm
+    name = 38 * mm
     columns = [name, *[(WIDTH - name) / (len(headings) - 1)] * (len(headings) - 1)]
     style: list[tuple[Any, ...]] = [
         ("FONT", (0, 0), (-1, -1), "Helvetica", 7.5),

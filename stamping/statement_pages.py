@@ -40,9 +40,9 @@ PLACE_NAMES = {
 }
 FAULTS = {
     proving.EDITED: gettext_lazy("Blok %(block)s: blok atau mutasi di dalamnya diubah"),
-    proving.REMOVED: gettext_lazy("Blok %(block)s: %(count)s mutasi hilang: %(ids)s"),
+    proving.REMOVED: gettext_lazy("Blok %(block)s: %(count)s mutasi hilang (nomor %(ids)s)"),
     proving.BLOCK_MISSING: gettext_lazy("Blok %(block)s hilang"),
-    proving.UNCLOSED: gettext_lazy("%(count)s mutasi lama tidak ada dalam rantai: %(ids)s"),
+    proving.UNCLOSED: gettext_lazy("%(count)s mutasi lama tidak ada dalam rantai (nomor %(ids)s)"),
     proving.CLOSED_TWICE: gettext_lazy("Ada mutasi yang ditutup dua kali"),
 }
 
@@ -78,25 +78,43 @@ def _head(statement: Statement, csv: str, csv_sha256: str) -> Iterator[Flowable]
     if statement.is_demo:
         yield words(_("PERCOBAAN: angka dari situs percobaan, bukan stok yang sebenarnya."), "alarm")
     faults = sum(len(one.chain.faults) for one in statement.batches)
-    lost = sum(abs(holder.difference) for one in statement.batches for holder in one.balance.holders)
+    lost = sum(one.balance.lost for one in statement.batches)
     rows = [
         (_("Penjual"), words(statement.seller)),
         (_("Keadaan pada"), words(_wib(statement.at))),
         (_("Dibuat oleh"), words(statement.by)),
         (_("Nilai nominal"), words(_("%(value)s per keping") % {"value": f"Rp{_number(face_value(1))}"})),
-        (_("Neraca"), _found(lost, _("Cocok: setiap nomor seri yang diimpor ada di tepat satu tempat."))),
-        (_("Rantai buku besar"), _found(faults, _("Utuh: tidak ada mutasi yang diubah, dihapus atau disisipkan."))),
-        (_("Jumlah buku besar"), _found(len(statement.differences), _("Sama dengan stok di setiap tempat."))),
+        (_("Neraca"), _lost(lost)),
+        (_("Rantai buku besar"), _faults(faults)),
+        (_("Jumlah buku besar"), _differences(len(statement.differences))),
         (_("Berkas CSV"), words(f"{csv} · SHA-256 {csv_sha256}", "code")),
     ]
     yield Spacer(0, 2 * mm)
     yield paper.facts(rows)
 
 
-def _found(count: int, well: str) -> Paragraph:
+def _lost(count: int) -> Paragraph:
     if not count:
-        return words(well)
-    said = ngettext("TIDAK COCOK: %(n)s kesalahan.", "TIDAK COCOK: %(n)s kesalahan.", count)
+        return words(_("Cocok: setiap nomor seri yang diimpor ada di tepat satu tempat."))
+    said = ngettext(
+        "TIDAK COCOK: %(n)s nomor seri hilang atau berlebih.",
+        "TIDAK COCOK: %(n)s nomor seri hilang atau berlebih.",
+        count,
+    )
+    return words(said % {"n": _number(count)}, "alarm")
+
+
+def _faults(count: int) -> Paragraph:
+    if not count:
+        return words(_("Utuh: tidak ada mutasi yang diubah, dihapus atau disisipkan."))
+    said = ngettext("TIDAK UTUH: %(n)s kesalahan.", "TIDAK UTUH: %(n)s kesalahan.", count)
+    return words(said % {"n": _number(count)}, "alarm")
+
+
+def _differences(count: int) -> Paragraph:
+    if not count:
+        return words(_("Sama dengan stok di setiap tempat."))
+    said = ngettext("TIDAK SAMA dengan stok: %(n)s selisih.", "TIDAK SAMA dengan stok: %(n)s selisih.", count)
     return words(said % {"n": _number(count)}, "alarm")
 
 
@@ -110,12 +128,13 @@ def _sums(statement: Statement) -> Iterator[Flowable]:
 
 
 def _batches(statement: Statement) -> Iterator[Flowable]:
+    # No heading alone at the end of a page, with its table on the next.
+    yield CondPageBreak(60 * mm)
     yield words(_("Per gelombang"), "section")
     if not statement.batches:
         yield words(_("Belum ada gelombang."))
     for one in statement.batches:
-        # Not a heading alone at the end of a page, with its table on the next.
-        yield CondPageBreak(50 * mm)
+        yield CondPageBreak(48 * mm)
         yield words(f"{one.batch.reference} · {one.batch.get_state_display()}", "name")
         yield paper.facts(_batch_facts(one))
         yield Spacer(0, 1 * mm)
@@ -127,7 +146,7 @@ def _batches(statement: Statement) -> Iterator[Flowable]:
 def _batch_facts(one: BatchFacts) -> list[tuple[str, Paragraph]]:
     batch, chain = one.batch, one.chain
     counts = {"blocks": chain.blocks, "closed": chain.closed, "unclosed": chain.unclosed}
-    length = _("%(blocks)s blok, %(closed)s mutasi ditutup, %(unclosed)s belum")
+    length = _("blok: %(blocks)s · mutasi ditutup: %(closed)s · belum: %(unclosed)s")
     return [
         (_("Diimpor"), words(_done(batch.imported_at, batch.imported_by))),
         (_("Diaktifkan"), words(_done(batch.activated_at, batch.activated_by))),

@@ -47,7 +47,7 @@ def nothing_lost(request: pytest.FixtureRequest) -> Iterator[None]:
         request.getfixturevalue("transactional_db" if used - {"db"} else "db")
     yield
     if used and not request.node.get_closest_marker("breaks_conservation") and not connection.needs_rollback:
-        assert [row for row in balances() if row.difference] == []
+        assert [row for row in balances() if not row.is_balanced] == []
 
 
 def pytest_configure(config: pytest.Config) -> None:

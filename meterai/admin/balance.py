@@ -39,7 +39,7 @@ def _counted(number: str | None) -> dict[str, Any]:
     return {
         "page": page,
         "rows": [_row(row, tails.get(row.batch, proving.Tail()), names) for row in page],
-        "lost": sum(abs(holder.difference) for row in found for holder in row.holders),
+        "lost": sum(row.lost for row in found),
     }
 
 

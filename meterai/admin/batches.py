@@ -3,11 +3,9 @@
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.formats import number_format
@@ -16,9 +14,9 @@ from django.utils.translation import gettext_lazy
 from django.views.generic import RedirectView
 
 from .. import states, stocking
-from ..conserving import balances
 from ..desk import Button, Refused, Steps, history, person
 from ..models import Batch, Extent, Pooled
+from . import balance
 
 
 def _activate(request: HttpRequest, batch: Batch) -> str:
@@ -71,22 +69,9 @@ class BatchAdmin(Steps):
             path(
                 "impor/", RedirectView.as_view(pattern_name="admin:meterai_delivery_add"), name="meterai_batch_import"
             ),
-            path("neraca/", self.admin_site.admin_view(self.balance), name="meterai_batch_balance"),
+            path("neraca/", self.admin_site.admin_view(balance.balance), name="meterai_batch_balance"),
         ]
         return [*own, *super().get_urls()]
-
-    def balance(self, request: HttpRequest) -> HttpResponse:
-        """Conservation: where every serial of every batch is."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        rows = balances()
-        context = self.admin_site.each_context(request) | {
-            "rows": rows,
-            "lost": sum(abs(row.difference) for row in rows),
-            "title": _("Neraca stok"),
-            "opts": self.opts,
-        }
-        return render(request, "admin/meterai/batch/balance.html", context)
 
     buttons = (
         Button(
