@@ -122,11 +122,6 @@ def withdrawn(serials: Collection[str]) -> set[str]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def is_withdrawn(serial: str) -> bool:
-    """Whether this one is."""
-    return bool(withdrawn([serial]))
-
-
 def reference_of(recall: Recall) -> str:
     """What its lines in the book of stock are found by."""
     return f"recall {recall.pk}"

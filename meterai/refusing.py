@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, override
 
 from .models import Delivery
+from .spreadsheets import harmless
 from .stocking import RefusedLine
 
 # What `delivery_file.Unreadable`, `stocking.mismatch` and `importing` find, as a person reads it.
@@ -67,7 +68,7 @@ def write(file: IO[bytes], *, delivery: Delivery, lines: Iterable[RefusedLine]) 
         report.writerow([_("baris"), _("isi"), _("kode"), _("alasan")])
         report.writerow(["", "", delivery.failure, why(delivery)])
         for line in lines:
-            report.writerow([line.number, _harmless(line.found), line.reason, line.sentence()])
+            report.writerow([line.number, harmless(line.found), line.reason, line.sentence()])
             number += 1
     text.detach()
     return number
@@ -77,8 +78,3 @@ def read(file: IO[bytes], *, most: int) -> list[Row]:
     """The first refused lines of a report."""
     rows = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
     return [Row(*row) for row in islice(rows, 2, most + 2)]
-
-
-def _harmless(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

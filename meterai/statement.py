@@ -12,6 +12,7 @@ from . import proving
 from .conserving import PLACES, Balance, Difference, Holder, Places, balances, book_differences, one_moment
 from .models import Batch, Reseller
 from .proving import Chain
+from .spreadsheets import harmless
 
 COLUMNS = (
     "as_of",
@@ -34,8 +35,6 @@ COLUMNS = (
     "chain_faults",
     "chain_head",
 )
-# A spreadsheet would run a cell that begins so.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -145,8 +144,7 @@ def _safe(cell: Any) -> str | int:
         return cell
     if isinstance(cell, datetime):
         return cell.isoformat()
-    text = "" if cell is None else str(cell)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return harmless("" if cell is None else str(cell))
 
 
 def _together(rows: Iterable[Places]) -> Places:

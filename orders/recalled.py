@@ -11,6 +11,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from meterai.models import Recall, Stamp, Withdrawn
+from meterai.spreadsheets import harmless
 
 from . import contacts
 
@@ -93,7 +94,7 @@ def lines(sales: Iterable[Sale], *, unmask: bool) -> Iterator[str]:
         reached = (sale.email, sale.phone) if unmask else (contacts.mask(sale.email), contacts.mask(sale.phone))
         sold_at = f"{localtime(sale.sold_at):%Y-%m-%d %H:%M:%S}" if sale.sold_at else ""
         row = (sale.serial, sale.state_in_words, sale.order_code, sold_at, sale.seller, *reached)
-        yield writer.writerow([_harmless(cell) for cell in row])
+        yield writer.writerow([harmless(cell) for cell in row])
 
 
 def _taken(recall: Recall, after: int) -> Iterator[tuple[int, int]]:
@@ -117,11 +118,6 @@ def _read(recall: Recall, first: int, past: int, limit: int) -> list[Sale]:
             Sale(ordinal, serial, state, code or "", paid_at, reseller or "", email or "", phone or "")
             for ordinal, serial, state, code, paid_at, reseller, email, phone in cursor.fetchall()
         ]
-
-
-def _harmless(text: str) -> str:
-    """Text that no spreadsheet takes for a formula; also a telephone number gets the mark, for its plus sign."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 class _Echo:

@@ -217,8 +217,8 @@ def test_a_serial_that_was_never_taken_is_known_to_be_withdrawn(stock: Batch, no
     recall(stock, now, 1, 10)
     codes = dict(Serial.objects.values_list("ordinal", "code"))
     assert recalling.withdrawn([*codes.values(), "X" * 22]) == {codes[n] for n in range(1, 11)} - {held}
-    assert not recalling.is_withdrawn(held) and not recalling.is_withdrawn(codes[11])
-    assert recalling.is_withdrawn(next(code for n, code in codes.items() if n <= 10 and code != held))
+    assert not recalling.withdrawn([held]) and not recalling.withdrawn([codes[11]])
+    assert recalling.withdrawn([next(code for n, code in codes.items() if n <= 10 and code != held)])
 
 
 def test_what_a_recall_would_meet_is_told_beforehand(stock: Batch, posfin: Reseller, now: datetime) -> None:

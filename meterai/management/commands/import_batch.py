@@ -16,6 +16,7 @@ from django.utils.translation import override
 from meterai import importing, receiving, refusing, stocking
 from meterai.delivery_file import Announcement, DeliveryFile, Unreadable, agree, read_manifest
 from meterai.holding import ClaimLost
+from meterai.management import naming
 from meterai.models import Batch, Delivery, User
 
 SHOWN_LINES = 20
@@ -25,12 +26,6 @@ def _digest(text: str) -> str:
     if not re.fullmatch("[0-9a-fA-F]{64}", text):
         raise ArgumentTypeError("64 hexadecimal digits")
     return text.lower()
-
-
-def _at_least_one(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise ArgumentTypeError("a whole number from 1")
-    return int(text)
 
 
 class Command(BaseCommand):
@@ -45,11 +40,13 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
         parser.add_argument("--by", required=True, metavar="USER", help="who imports")
         parser.add_argument("--reference", default="", help="the issuer's number of the delivery")
-        parser.add_argument("--count", type=_at_least_one, help="how many serials the issuer announced")
+        parser.add_argument("--count", type=naming.at_least_one, help="how many serials the issuer announced")
         parser.add_argument("--sha256", type=_digest, help="the checksum the issuer announced")
         parser.add_argument("--manifest", type=Path, help='JSON: {"count": 1000, "sha256": "…", "reference": "…"}')
         parser.add_argument("--report", type=Path, help="where to write every refused line (CSV)")
-        parser.add_argument("--chunk", type=_at_least_one, default=stocking.CHUNK, help="serials by one statement")
+        parser.add_argument(
+            "--chunk", type=naming.at_least_one, default=stocking.CHUNK, help="serials by one statement"
+        )
         parser.add_argument(
             "--lease",
             type=float,
@@ -59,9 +56,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *arguments: Any, **options: Any) -> None:
-        by = User.objects.filter(username=options["by"], is_active=True).first()
-        if by is None:
-            raise CommandError(f"There is no active user {options['by']!r}.")
+        by = naming.person(options["by"])
         try:
             with options["file"].open("rb") as stream:
                 file = DeliveryFile(stream)
