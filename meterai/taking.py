@@ -68,6 +68,19 @@ WITH moved AS (
 SELECT serial_id FROM moved
 """
 
+_REVOKE = """
+WITH moved AS (
+    UPDATE meterai_stamp SET state = 'void', changed_at = %(at)s, void_reason = %(reason)s
+    WHERE serial_id = ANY(%(serials)s) AND state = 'sold'
+    RETURNING serial_id, batch_id, reseller_id
+), noted AS (
+    INSERT INTO meterai_movement (at, batch_id, reseller_id, source, target, quantity, reference, actor, reason)
+    SELECT %(at)s, batch_id, reseller_id, 'sold', 'void', count(*), %(reference)s, 'shop', %(reason)s
+    FROM moved GROUP BY batch_id, reseller_id
+)
+SELECT serial_id FROM moved
+"""
+
 
 def take(*, quantity: int, reseller: Reseller | None, until: datetime, at: datetime, reference: str) -> list[str]:
     """Reserve `quantity` serials of the official shop or of a reseller's lease until `until`; returns the serials.
@@ -121,6 +134,14 @@ def affix(*, serial: str, at: datetime, reference: str) -> None:
 def refund(*, serials: Collection[str], at: datetime, reference: str, reason: str) -> None:
     """SOLD -> REFUNDED for all of them, or NotHeld."""
     _move(serials, source="sold", target="refunded", at=at, reference=reference, actor="shop", reason=reason)
+
+
+def revoke(*, serials: Collection[str], at: datetime, reference: str, reason: str) -> None:
+    """SOLD -> VOID for all of them, because the money for them was taken back; or NotHeld."""
+    values = {"serials": list(serials), "at": at, "reference": reference, "reason": reason}
+    with transaction.atomic():
+        if len(_run(_REVOKE, values)) != len(set(serials)):
+            raise NotHeld(f"sold -> void: not all of {len(set(serials))}")
 
 
 def _move(

@@ -189,10 +189,10 @@ class NoticeAdmin(ReadOnly):
 
     list_display = ("event", "template", "to", "language", "created_at", "attempts", "sent_at")
     list_filter = ("template", "language")
-    search_fields = ("event__exact", "email__exact")
+    search_fields = ("event__exact", "address__exact")
     exclude = ("context",)
 
     @admin.display(description=gettext_lazy("kepada"))
     def to(self, notice: Notice) -> str:
         """Masked."""
-        return contacts.mask(notice.email)
+        return contacts.mask(notice.address)

@@ -9,12 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from meterai import states, taking
+from meterai import taking
 from meterai.problems import Problem, idempotency_key
 
-from . import ordering, paying
+from . import allowing, ordering, paying, ringing, tasks
 from .access import open_order
-from .models import Order, Payment
+from .models import Order
 from .payments.gateway import PaymentError
 from .pricing import price
 from .serializers import OrderShown, OrderWish, PriceAsked, PriceShown, ProblemShown, order_shown, price_shown
@@ -52,17 +52,16 @@ class Orders(APIView):
     )
     @method_decorator(ratelimit(key="ip", rate=ORDER_RATE, method="POST", block=True))
     def post(self, request: Request) -> Response:
-        """Reserve stamps and start a payment. The same key and body give the same order again, with 200."""
+        """Reserve stamps and ask for the money. The same key and body give the same order again, with 200.
+
+        The payment is `started` in the answer; how to pay is in the order a moment later: ask for it again.
+        """
         key = idempotency_key(request)
         asked = OrderWish(data=request.data)
         asked.is_valid(raise_exception=True)
         known = Order.objects.filter(idempotency_key=key).exists()
         order = _place(asked, key)
-        for payment in order.payments.filter(state=Payment.State.STARTED):
-            try:
-                paying.start(payment=payment, at=timezone.now())
-            except (PaymentError, states.MovedMeanwhile):
-                continue  # a worker tries again
+        ringing.ring(tasks.start_payments)
         return Response(order_shown(order), status=200 if known else 201)
 
 
@@ -113,6 +112,9 @@ def _place(asked: OrderWish, key: str) -> Order:
         return ordering.place_order(wish=asked.wish(), idempotency_key=key, at=timezone.now())
     except taking.SoldOut:
         raise Problem(status_code=409, code="sold_out", detail="Not enough stamps are left just now.") from None
+    except allowing.LimitReached:
+        detail = "One person may buy only so many stamps in a period; nothing was ordered."
+        raise Problem(status_code=409, code="limit_reached", detail=detail) from None
     except ordering.InFlight:
         raise Problem(status_code=409, code="in_flight", detail="This key is being worked on; ask again.") from None
     except ordering.KeyReused:

@@ -31,7 +31,7 @@ def leave_to(*, email: str, language: str, event: str, template: str, context: d
                 Notice(
                     event=event,
                     template=template,
-                    email=email,
+                    address=email,
                     language=language,
                     context=context,
                     created_at=at,
@@ -61,4 +61,4 @@ def _send(notice: Notice) -> None:
     with override(notice.language):
         subject = render_to_string(f"emails/{notice.template}.subject.txt", notice.context).strip()
         body = render_to_string(f"emails/{notice.template}.txt", notice.context)
-    send_mail(subject, body, settings.DEFAULT_FROM_EMAIL, [notice.email])
+    send_mail(subject, body, settings.DEFAULT_FROM_EMAIL, [notice.address])

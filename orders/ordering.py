@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from meterai import codes, states
 from meterai.models import Reseller
 
-from . import gates, noticing
+from . import allowing, gates, noticing
 from .models import Order, Payment
 from .pricing import price
 from .reserving import reserve
@@ -61,13 +61,15 @@ class NotPayable(Exception):
 def place_order(*, wish: Wish, idempotency_key: str, at: datetime) -> Order:
     """Reserve stamps and write the order; the same key and wish give the same order again.
 
-    Raises taking.SoldOut, KeyReused, InFlight, NotSelling. No network is touched: paying.start does that afterwards.
+    Raises taking.SoldOut, allowing.LimitReached, KeyReused, InFlight, NotSelling. No network is touched: a worker asks
+    the gateway afterwards (paying.start_due).
     """
     with transaction.atomic():
         if known := _known(wish, idempotency_key):
             return known
         order = _new_order(wish, idempotency_key, at)
         states.note(order, old="", new=order.state, at=at, actor="buyer")
+        allowing.take(order=order)
         reserve(order=order, at=at)
         begin_payment(order=order, gateway=wish.gateway, method=wish.method, at=at)
         noticing.leave(event=f"{order.code}:ordered", template="ordered", order=order, at=at)

@@ -3,6 +3,7 @@
 Network calls stand outside every transaction; what they answered is applied afterwards under the order's lock.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -14,8 +15,8 @@ from django.utils.translation import gettext, override
 from meterai import states, taking
 from meterai.claiming import backoff, claim
 
-from . import gates, noticing
-from .models import Order, Payment, Refund
+from . import discrepancies, gates, noticing, refunding, reversing
+from .models import Discrepancy, Order, Payment, Receipt, Refund
 from .payments.gateway import Charge, Method, PaymentError, Standing, Started, Status
 from .reserving import held_serials, lapse, replace_recalled, reserve_again
 
@@ -33,7 +34,13 @@ _ENDINGS = {
 
 
 def start(*, payment: Payment, at: datetime) -> None:
-    """Ask the gateway for the money of a STARTED payment; a repeat is safe. Raises PaymentError when not permanent."""
+    """Ask the gateway for the money of a STARTED payment; a repeat is safe. Raises PaymentError when not permanent.
+
+    Once the order waits no longer nothing is asked for, but a charge whose answer was lost is found again.
+    """
+    if payment.order.state != Order.State.PENDING or at >= payment.expires_at:
+        _abandon(payment, at)
+        return
     try:
         started = gates.gate(payment.gateway).start(_charge(payment))
     except PaymentError as error:
@@ -47,16 +54,9 @@ def start(*, payment: Payment, at: datetime) -> None:
 
 
 def start_due(*, at: datetime, limit: int = 20) -> int:
-    """Start what the buyer's own request could not; returns how many were started."""
+    """Start the payments that orders wait for; returns how many were started."""
     waiting = Payment.objects.filter(state=Payment.State.STARTED).select_related("order")
-    started = 0
-    for payment in claim(waiting, due="next_ask_at", at=at, lease=LEASE, limit=limit):
-        try:
-            start(payment=payment, at=at)
-            started += 1
-        except (PaymentError, states.MovedMeanwhile):
-            continue  # the lease runs out and the row comes due again
-    return started
+    return _each(claim(waiting, due="next_ask_at", at=at, lease=LEASE, limit=limit), start, at)
 
 
 def check(*, payment: Payment, at: datetime) -> None:
@@ -82,15 +82,8 @@ def check_order(*, order: Order, at: datetime) -> None:
 
 def check_due(*, at: datetime, limit: int = 50) -> int:
     """Ask about payments whose notification may be lost; returns how many answered."""
-    asked = 0
     waiting = Payment.objects.exclude(gateway_reference="").select_related("order")
-    for payment in claim(waiting, due="next_ask_at", at=at, lease=LEASE, limit=limit):
-        try:
-            check(payment=payment, at=at)
-            asked += 1
-        except PaymentError:
-            _ask_later(payment, at)
-    return asked
+    return _each(claim(waiting, due="next_ask_at", at=at, lease=LEASE, limit=limit), check, at)
 
 
 def settle(*, payment: Payment, standing: Standing, at: datetime) -> None:
@@ -102,34 +95,12 @@ def settle(*, payment: Payment, standing: Standing, at: datetime) -> None:
         order = Order.objects.select_for_update().get(pk=payment.order_id)
         payment = Payment.objects.select_for_update().get(pk=payment.pk)
         payment.order = order
+        _count(payment, standing)
         if standing.status is Status.PAID:
             _credit(payment, standing, at)
         elif standing.status in _ENDINGS:
             _end(payment, _ENDINGS[standing.status], at)
         _ask_later(payment, at)
-
-
-def send_refunds(*, at: datetime, limit: int = 20) -> int:
-    """Send requested refunds to the gateway, keyed by the refund's own id; returns how many were done."""
-    done = 0
-    waiting = Refund.objects.filter(state=Refund.State.REQUESTED).select_related("payment__order")
-    for refund in claim(waiting, due="next_try_at", at=at, lease=timedelta(minutes=2), limit=limit):
-        payment = refund.payment
-        try:
-            gates.gate(payment.gateway).refund(
-                payment.gateway_reference, f"refund-{refund.pk}", refund.amount, refund.reason
-            )
-        except PaymentError:
-            Refund.objects.filter(pk=refund.pk).update(next_try_at=at + backoff(refund.attempts))
-            continue
-        with transaction.atomic():
-            states.move(refund, to=Refund.State.DONE, at=at, actor="worker", done_at=at, next_try_at=None)
-            payment.refresh_from_db()
-            whole = refund.reason != Refund.Reason.OVERPAID
-            if whole and states.may(payment, Payment.State.REFUNDED):
-                states.move(payment, to=Payment.State.REFUNDED, at=at, reason=refund.reason, actor="worker")
-        done += 1
-    return done
 
 
 def _charge(payment: Payment) -> Charge:
@@ -161,30 +132,86 @@ def _remember(payment: Payment, started: Started, at: datetime) -> None:
             "va_number": given.va_number or "",
             "va_bank": given.va_bank or "",
             "pay_url": given.pay_url or "",
+            "account_bank": given.account_bank or "",
+            "account_number": given.account_number or "",
+            "account_holder": given.account_holder or "",
+            "transfer_note": given.transfer_note or "",
         },
         next_ask_at=at + FIRST_ASK,
     )
 
 
+def _count(payment: Payment, standing: Standing) -> None:
+    """Remember how much came in all; it only grows."""
+    money_came = standing.status in (Status.PAID, Status.REVERSED, Status.REFUNDED) and standing.currency == "IDR"
+    if money_came and standing.amount > payment.received:
+        payment.received = standing.amount
+        payment.save(update_fields=["received"])
+
+
 def _credit(payment: Payment, standing: Standing, at: datetime) -> None:
     """Money came. Enough pays the order, once; too little or foreign is held for a person; a surplus goes back."""
-    if standing.amount < payment.amount or standing.currency != "IDR":
-        if states.may(payment, Payment.State.HELD):
-            states.move(payment, to=Payment.State.HELD, at=at, reason="amount differs", actor="gateway")
+    if payment.received < payment.amount or standing.currency != "IDR":
+        _hold(payment, at)
+        return
+    if payment.state == Payment.State.REVERSED:
+        _came_again(payment, at)
         return
     if states.may(payment, Payment.State.PAID):
+        _no_longer_held(payment, at)
         states.move(payment, to=Payment.State.PAID, at=at, actor="gateway", paid_at=standing.paid_at or at)
         _fulfil(payment, at)
-    surplus = standing.amount - payment.amount - standing.refunded
-    if payment.state == Payment.State.PAID and surplus > 0:
-        _give_back(payment, Refund.Reason.OVERPAID, surplus, at)
+    if (surplus := _surplus(payment)) > 0:
+        refunding.give_back(payment=payment, reason=Refund.Reason.OVERPAID, amount=surplus, at=at)
+
+
+def _surplus(payment: Payment) -> int:
+    """Rupiah that came and are neither the price nor on their way back, as when one code was paid twice."""
+    if payment.state == Payment.State.REFUNDED:
+        return payment.received - payment.refunded
+    if payment.state != Payment.State.PAID:
+        return 0
+    returned = payment.refunds.filter(reason=Refund.Reason.OVERPAID).exclude(state=Refund.State.CANCELLED)
+    return payment.received - payment.amount - sum(returned.values_list("amount", flat=True))
+
+
+def _hold(payment: Payment, at: datetime) -> None:
+    """Less came than was asked for: no rule says what the buyer wants, so a person decides."""
+    if states.may(payment, Payment.State.HELD):
+        states.move(payment, to=Payment.State.HELD, at=at, reason="amount differs", actor="gateway")
+        discrepancies.open_discrepancy(
+            kind=Discrepancy.Kind.AMOUNT,
+            subject=str(payment.pk),
+            payment=payment,
+            expected=payment.amount,
+            found=payment.received,
+            at=at,
+        )
+
+
+def _came_again(payment: Payment, at: datetime) -> None:
+    """A reversal was undone: we have the money, and the stamps are void. No rule says what the buyer wants now."""
+    discrepancies.open_discrepancy(
+        kind=Discrepancy.Kind.REVERSED,
+        subject=f"{payment.pk} came again",
+        payment=payment,
+        expected=0,
+        found=payment.received,
+        at=at,
+    )
+
+
+def _no_longer_held(payment: Payment, at: datetime) -> None:
+    """The rest of the money came."""
+    for listed in payment.discrepancies.filter(kind=Discrepancy.Kind.AMOUNT, state=Discrepancy.State.OPEN):
+        discrepancies.close_discrepancy(discrepancy=listed, resolution="the rest was paid", by=None, at=at)
 
 
 def _fulfil(payment: Payment, at: datetime) -> None:
     """The order gets its stamps for this money, or the money goes back: it was paid before, or nothing is left."""
     order = payment.order
-    if order.state == Order.State.PAID:
-        _give_back(payment, Refund.Reason.SURPLUS, payment.amount, at)
+    if order.state in Order.WAS_PAID:
+        refunding.give_back(payment=payment, reason=Refund.Reason.SURPLUS, amount=payment.amount, at=at)
         return
     late = order.state != Order.State.PENDING
     try:
@@ -192,28 +219,73 @@ def _fulfil(payment: Payment, at: datetime) -> None:
             renew = reserve_again if late else replace_recalled
             renew(order=order, at=at)
     except taking.SoldOut:
-        _give_back(payment, Refund.Reason.SOLD_OUT, payment.amount, at)
-        if not late:
-            lapse(order=order, to=Order.State.CANCELLED, at=at, reason="recalled", actor="gateway")
+        _nothing_left(payment, late, at)
         return
     taking.sell(serials=held_serials(order), at=at, reference=order.code)
     states.move(order, to=Order.State.PAID, at=at, reason="late money" if late else "", actor="gateway", paid_at=at)
+    Receipt.objects.create(kind=Receipt.Kind.PAYMENT, order=order, created_at=at)
     noticing.leave(event=f"{order.code}:paid", template="paid", order=order, at=at)
 
 
-def _give_back(payment: Payment, reason: str, amount: int, at: datetime) -> None:
-    """Leave the refund that a worker will send; one a payment, however often the gateway tells of it."""
-    refund, new = Refund.objects.get_or_create(
-        payment=payment, defaults={"reason": reason, "amount": amount, "requested_at": at, "next_try_at": at}
-    )
-    if new:
-        states.note(refund, old="", new=refund.state, at=at, reason=reason, actor="gateway")
-        noticing.leave(event=f"{payment.pk}:refund", template="refund", order=payment.order, at=at, reason=reason)
+def _nothing_left(payment: Payment, late: bool, at: datetime) -> None:
+    reason = Refund.Reason.SOLD_OUT if late else Refund.Reason.RECALLED
+    refunding.give_back(payment=payment, reason=reason, amount=payment.amount, at=at)
+    if not late:
+        lapse(order=payment.order, to=Order.State.CANCELLED, at=at, reason="recalled", actor="gateway")
 
 
 def _end(payment: Payment, to: str, at: datetime) -> None:
-    if states.may(payment, to):
+    # Sent back at the gateway by another hand than ours: the stamps' money is gone, as when a bank takes it back.
+    by_others = to == Payment.State.REFUNDED and payment.refunded < payment.received
+    if by_others:
+        to = Payment.State.REVERSED
+    if not states.may(payment, to):
+        return
+    if to == Payment.State.REVERSED:
+        reversing.reverse(payment=payment, at=at)
+    else:
         states.move(payment, to=to, at=at, actor="gateway")
+
+
+def _abandon(payment: Payment, at: datetime) -> None:
+    """The order ended before its payment began. Was the charge made after all, its answer lost? Then it is settled."""
+    standing = gates.gate(payment.gateway).find(str(payment.pk))
+    if standing is None:
+        states.move(payment, to=Payment.State.EXPIRED, at=at, reason="never started", actor="worker", next_ask_at=None)
+        return
+    states.move(
+        payment,
+        to=Payment.State.PENDING,
+        at=at,
+        reason="found after the order ended",
+        actor="gateway",
+        gateway_reference=standing.gateway_reference,
+    )
+    settle(payment=payment, standing=standing, at=at)
+
+
+def _each(payments: list[Payment], step: Callable[..., None], at: datetime) -> int:
+    """Take the step for each; returns how many went well.
+
+    A gateway that once did not answer is not asked about the others now: a silent one must not hold up the rest.
+    Their lease runs out, and they come due again.
+    """
+    silent: set[str] = set()
+    done = 0
+    for payment in payments:
+        if payment.gateway in silent:
+            continue
+        try:
+            step(payment=payment, at=at)
+            done += 1
+        except states.MovedMeanwhile:
+            continue  # somebody else did it in this moment
+        except PaymentError as error:
+            if not error.permanent:
+                silent.add(payment.gateway)
+            elif payment.gateway_reference:
+                _ask_later(payment, at)
+    return done
 
 
 def _ask_later(payment: Payment, at: datetime) -> None:

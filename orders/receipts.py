@@ -84,7 +84,7 @@ def _head(sheet: Sheet, order: Order) -> None:
 
 def _facts(sheet: Sheet, order: Order) -> None:
     # A second payment has a refund of its own and is no part of this receipt.
-    second = {"refund__reason": Refund.Reason.SURPLUS}
+    second = {"refunds__reason": Refund.Reason.SURPLUS}
     payment = order.payments.filter(paid_at__isnull=False).exclude(**second).order_by("paid_at").first()
     rows = [(_("Nomor kuitansi"), order.code)]
     if order.paid_at:

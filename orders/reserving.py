@@ -7,6 +7,7 @@ from django.db import transaction
 from meterai import states, taking
 from meterai.models import Stamp
 
+from . import allowing
 from .models import Line, Order
 
 # Money sent in the last minute is still on its way when the clock stops: the serials wait this much longer.
@@ -61,6 +62,7 @@ def lapse(*, order: Order, to: str, at: datetime, reason: str, actor: str) -> No
         # The order's row first, always: payments settle under the same lock, so the two cannot cross.
         Order.objects.select_for_update().get(pk=order.pk)
         states.move(order, to=to, at=at, reason=reason, actor=actor)
+        allowing.give_back(orders=[order])
         taking.release(serials=held_serials(order), at=at, reference=order.code, reason=reason)
         order.lines.filter(released_at=None).update(released_at=at)
 
@@ -77,7 +79,8 @@ def _release_round(at: datetime, limit: int) -> int:
     """One short transaction: an order that is being paid at this moment is locked, and left to its payment."""
     due = Order.objects.filter(state=Order.State.PENDING, expires_at__lt=at - GRACE).order_by("expires_at")
     with transaction.atomic():
-        codes = dict(due.select_for_update(skip_locked=True).values_list("pk", "code")[:limit])
+        lapsed = list(due.select_for_update(skip_locked=True)[:limit])
+        codes = {order.pk: order.code for order in lapsed}
         lines = Line.objects.filter(order_id__in=codes, released_at=None)
         held = {serial: codes[order] for serial, order in lines.values_list("serial_id", "order_id")}
         states.move_all(
@@ -89,6 +92,7 @@ def _release_round(at: datetime, limit: int) -> int:
             reason="deadline",
             actor="sweeper",
         )
+        allowing.give_back(orders=lapsed)
         taking.release_all(held=held, at=at, reason="deadline")
         lines.update(released_at=at)
     return len(codes)

@@ -8,7 +8,7 @@ from django.urls import reverse
 from rest_framework import serializers
 
 from . import contacts, gates
-from .models import Order, Payment
+from .models import Order, Payment, Refund
 from .ordering import Wish
 from .payments.gateway import Method
 from .pricing import Price
@@ -164,8 +164,8 @@ class ProblemShown(serializers.Serializer):  # type: ignore[type-arg]
 
 def order_shown(order: Order) -> dict[str, Any]:
     """An order as the API shows it to whoever holds its key."""
-    payments = list(order.payments.select_related("refund").order_by("created_at"))
-    paid = order.state == Order.State.PAID
+    payments = list(order.payments.prefetch_related("refunds").order_by("created_at"))
+    paid = order.state in Order.WAS_PAID
     serials = order.lines.filter(released_at=None).order_by("serial_id").values_list("serial_id", flat=True)
     fields = ("code", "key", "state", "quantity", "duty", "service_fee", "payment_fee", "total")
     times = ("created_at", "expires_at", "paid_at")
@@ -176,7 +176,7 @@ def order_shown(order: Order) -> dict[str, Any]:
             "reseller": order.reseller.code if order.reseller else "",
             "serials": list(serials) if paid else [],
             "payment": _payment_shown(payments[-1]) if payments else None,
-            "refunds": [_refund_shown(payment) for payment in payments if hasattr(payment, "refund")],
+            "refunds": [_refund_shown(refund) for payment in payments for refund in payment.refunds.all()],
             "links": {
                 "self": settings.SITE_URL + reverse("orders_api:order", args=[order.code]),
                 "check": settings.SITE_URL + reverse("orders_api:check", args=[order.code]),
@@ -210,8 +210,7 @@ def _payment_shown(payment: Payment) -> dict[str, Any]:
     return known | instructions | {"expires_at": _time(payment.expires_at), "asked_at": _time(payment.asked_at)}
 
 
-def _refund_shown(payment: Payment) -> dict[str, Any]:
-    refund = payment.refund
+def _refund_shown(refund: Refund) -> dict[str, Any]:
     times = {"requested_at": _time(refund.requested_at), "done_at": _time(refund.done_at)}
     return {"amount": refund.amount, "reason": refund.reason, "state": refund.state} | times
 

@@ -120,7 +120,7 @@ def payment_facts(*, order: Order, at: datetime) -> dict[str, Any]:
     `panel` is one of preparing, unknown, waiting, failed, held, paid, reversed, expired, cancelled.
     `is_moving`: the panel may change by itself, so a page may poll.
     """
-    payments = list(order.payments.select_related("refund").order_by("created_at"))
+    payments = list(order.payments.prefetch_related("refunds").order_by("created_at"))
     payment = _telling(payments)
     panel = _panel(order, payment, at)
     given = payment.instructions if payment else {}
@@ -139,7 +139,7 @@ def payment_facts(*, order: Order, at: datetime) -> dict[str, Any]:
         "amount": rupiah(order.total),
         "price_lines": price_lines(price_of(order)),
         "asked_at": max((one.asked_at for one in payments if one.asked_at), default=None),
-        "refunds": [_refund(one.refund) for one in payments if hasattr(one, "refund")],
+        "refunds": [_refund(refund) for one in payments for refund in one.refunds.all()],
         "ways": ways() if panel == "failed" else [],
         "can_choose_again": panel == "failed" and at < order.expires_at,
         "check_url": reverse("orders:check", args=place),
@@ -173,9 +173,15 @@ def _telling(payments: list[Payment]) -> Payment | None:
     """The payment that the page is about: the one that paid, else the one a person looks at, else the newest."""
     for state in (Payment.State.PAID, Payment.State.REVERSED, Payment.State.HELD):
         for payment in payments:
-            if payment.state == state and not hasattr(payment, "refund"):
+            if payment.state == state and not _went_back_whole(payment):
                 return payment
     return payments[-1] if payments else None
+
+
+def _went_back_whole(payment: Payment) -> bool:
+    """Whether its money bought nothing: a second payment, or one for which nothing was left."""
+    bought_nothing = (Refund.Reason.SURPLUS, Refund.Reason.SOLD_OUT, Refund.Reason.RECALLED)
+    return any(refund.reason in bought_nothing for refund in payment.refunds.all())
 
 
 def _panel(order: Order, payment: Payment | None, at: datetime) -> str:

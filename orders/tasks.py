@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from . import hearing, noticing, paying, reserving, warning
+from . import hearing, noticing, paying, refunding, reserving, warning
 
 
 @shared_task
@@ -14,7 +14,7 @@ def release_expired() -> int:
 
 @shared_task
 def start_payments() -> int:
-    """Start payments that the buyer's request could not start."""
+    """Ask gateways for the money that orders wait for."""
     return paying.start_due(at=timezone.now())
 
 
@@ -33,7 +33,7 @@ def poll_payments() -> int:
 @shared_task
 def send_refunds() -> int:
     """Send money back."""
-    return paying.send_refunds(at=timezone.now())
+    return refunding.send_refunds(at=timezone.now())
 
 
 @shared_task

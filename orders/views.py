@@ -1,15 +1,15 @@
 """The shop's pages. Each does one step and redirects; the order's own page belongs to `stamping`."""
 
 import uuid
-from contextlib import suppress
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_ratelimit.decorators import ratelimit
@@ -18,10 +18,10 @@ from meterai import states, taking
 from meterai.answers import SeeOther
 from meterai.models import Reseller
 
-from . import finding, ordering, paying, receipts, reserving, showing
+from . import allowing, finding, ordering, paying, receipts, reserving, ringing, showing, tasks
 from .access import open_order
 from .forms import DOCUMENT_PATTERN, BuyForm, FindForm, PayForm
-from .models import Order, Payment
+from .models import Order
 from .payments.gateway import PaymentError
 
 # Thousands of phones share one address behind a carrier's NAT: limits an address are for floods, not for people.
@@ -123,11 +123,11 @@ def pay(request: HttpRequest, code: str, key: str) -> HttpResponse:
         return SeeOther(order.get_absolute_url())
     gateway, method = form.way()
     try:
-        payment = ordering.pay_again(order=order, gateway=gateway, method=method, at=timezone.now())
+        ordering.pay_again(order=order, gateway=gateway, method=method, at=timezone.now())
     except ordering.NotPayable:
         messages.warning(request, _("Pesanan ini tidak dapat dibayar dengan cara lain sekarang."))
     else:
-        _start(payment)
+        ringing.ring(tasks.start_payments)
     return SeeOther(order.get_absolute_url())
 
 
@@ -135,7 +135,7 @@ def pay(request: HttpRequest, code: str, key: str) -> HttpResponse:
 def receipt(request: HttpRequest, code: str, key: str) -> HttpResponse:
     """The receipt as PDF; 404 before the order is paid."""
     order = open_order(code, key)
-    if order.state != Order.State.PAID:
+    if order.state not in Order.WAS_PAID:
         raise Http404
     response = HttpResponse(receipts.receipt(order=order, at=timezone.now()), content_type="application/pdf")
     response["Content-Disposition"] = f'attachment; filename="kuitansi-{order.code}.pdf"'
@@ -160,6 +160,9 @@ def _place(request: HttpRequest, form: BuyForm) -> HttpResponse:
             _("E-meterai habis terjual saat ini, atau sisanya kurang dari yang Anda minta. Belum ada yang dibayar."),
         )
         return _buy_page(request, form, status=409, sold_out=True)
+    except allowing.LimitReached:
+        form.add_error("quantity", _limit_words())
+        return _buy_page(request, form, status=409)
     except ordering.InFlight:
         form.add_error(
             None,
@@ -179,16 +182,18 @@ def _place(request: HttpRequest, form: BuyForm) -> HttpResponse:
     except ordering.NotSelling:
         form.add_error("method", _("Cara bayar ini tidak tersedia lagi. Pilih yang lain."))
         return _buy_page(request, form, status=422)
-    if payment := order.payments.filter(state=Payment.State.STARTED).first():
-        _start(payment)
+    ringing.ring(tasks.start_payments)
     query = f"?dokumen={form.cleaned_data['dokumen']}" if form.cleaned_data["dokumen"] else ""
     return SeeOther(order.get_absolute_url() + query)
 
 
-def _start(payment: Payment) -> None:
-    """Once, in the buyer's own request; what does not succeed here a worker tries again."""
-    with suppress(PaymentError, states.MovedMeanwhile):
-        paying.start(payment=payment, at=timezone.now())
+def _limit_words() -> str:
+    days = settings.PERSON_LIMIT_DAYS
+    return ngettext(
+        "Satu orang boleh membeli paling banyak %(most)s meterai dalam %(days)s hari. Belum ada yang dipesan.",
+        "Satu orang boleh membeli paling banyak %(most)s meterai dalam %(days)s hari. Belum ada yang dipesan.",
+        days,
+    ) % {"most": settings.MAX_STAMPS_PER_PERSON, "days": days}
 
 
 def _first_values(request: HttpRequest) -> dict[str, Any]:

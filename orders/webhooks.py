@@ -9,7 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from django_ratelimit.decorators import ratelimit
 
-from . import hearing, tasks
+from . import hearing, ringing, tasks
 from .payments.gateway import Forged, Malformed
 
 log = logging.getLogger(__name__)
@@ -38,13 +38,5 @@ def notify(request: HttpRequest, gateway: str) -> HttpResponse:
         log.warning("A notification of gateway %s was refused: malformed", gateway)
         return HttpResponse(status=400)
     if new:
-        ring()
+        ringing.ring(tasks.process_notifications)
     return HttpResponse(status=204)
-
-
-def ring() -> None:
-    """Wake a worker now instead of at the next tick; without a broker the tick comes anyway."""
-    try:
-        tasks.process_notifications.apply_async(retry=False, ignore_result=True)
-    except Exception as error:  # kombu raises its transport's own kinds; the row is the queue, so nothing is lost
-        log.warning("No broker to ring: %s", type(error).__name__)

@@ -160,6 +160,11 @@ SERVICE_FEE = env.number("SERVICE_FEE", default=0)
 SELLER_NAME = env.text("SELLER_NAME", default="Meterai")
 SELLER_TAX_NUMBER = env.text("SELLER_TAX_NUMBER", default="")
 MAX_STAMPS_PER_ORDER = env.number("MAX_STAMPS_PER_ORDER", default=50)
+# How many stamps one person (one contact) may buy within PERSON_LIMIT_DAYS; 0: as many as wanted.
+MAX_STAMPS_PER_PERSON = env.number("MAX_STAMPS_PER_PERSON", default=0)
+PERSON_LIMIT_DAYS = env.number("PERSON_LIMIT_DAYS", default=1)
+# For so many days after paying, an unused stamp can be given back for its full price.
+REFUND_DAYS = env.number("REFUND_DAYS", default=14)
 RESERVATION_MINUTES = env.number("RESERVATION_MINUTES", default=30)
 GATEWAYS = env.words("GATEWAYS", default="sandbox")
 GATEWAY_SETTINGS: dict[str, dict[str, str]] = {}

@@ -1,8 +1,31 @@
 """The nouns between wish and money, one a file."""
 
+from .allowance import Allowance
+from .discrepancy import Discrepancy
 from .notice import Notice
 from .order import Line, Order
-from .payment import Notification, Payment, Refund
+from .payment import Notification, Payment
 from .recalled import RecalledStock
+from .receipt import Receipt, Series
+from .refund import Refund, RefundedStamp
+from .settlement import Settlement, SettlementRow
+from .statement import BankEntry, BankStatement
 
-__all__ = ["Line", "Notice", "Notification", "Order", "Payment", "RecalledStock", "Refund"]
+__all__ = [
+    "Allowance",
+    "BankEntry",
+    "BankStatement",
+    "Discrepancy",
+    "Line",
+    "Notice",
+    "Notification",
+    "Order",
+    "Payment",
+    "RecalledStock",
+    "Receipt",
+    "Refund",
+    "RefundedStamp",
+    "Series",
+    "Settlement",
+    "SettlementRow",
+]

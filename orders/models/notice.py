@@ -6,11 +6,13 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Notice(models.Model):
-    """An e-mail to be sent; left in the transaction that it tells of, sent by a worker. `event` makes it one only."""
+    """A message to be sent; left in the transaction that it tells of, sent by a worker. `event` makes it one only."""
 
     event = models.CharField(_("peristiwa"), max_length=120, unique=True)
     template = models.CharField(_("jenis surat"), max_length=60)
-    email = models.EmailField(_("kepada"))
+    # One of orders.channels, and an address as that channel understands it.
+    channel = models.CharField(_("saluran"), max_length=12, default="email")
+    address = models.CharField(_("kepada"), max_length=254)
     language = models.CharField(_("bahasa"), max_length=2)
     context = models.JSONField(_("isi"), default=dict)
     created_at = models.DateTimeField(_("dibuat pada"))

@@ -16,13 +16,19 @@ class Order(models.Model):
         PAID = "paid", _("dibayar")
         EXPIRED = "expired", _("kedaluwarsa")
         CANCELLED = "cancelled", _("dibatalkan")
+        REFUNDED = "refunded", _("dikembalikan seluruhnya")
+        REVERSED = "reversed", _("uangnya ditarik kembali")
 
-    # pending -> paid, expired, cancelled; expired, cancelled -> paid (late money is still money)
+    # pending -> paid, expired, cancelled; expired, cancelled -> paid (late money is still money);
+    # paid -> refunded (every stamp went back), reversed (the bank took the money back)
     ARROWS = {
         State.PENDING: frozenset({State.PAID, State.EXPIRED, State.CANCELLED}),
         State.EXPIRED: frozenset({State.PAID}),
         State.CANCELLED: frozenset({State.PAID}),
+        State.PAID: frozenset({State.REFUNDED, State.REVERSED}),
     }
+    # Somebody's money came for it, whatever became of it later.
+    WAS_PAID = (State.PAID, State.REFUNDED, State.REVERSED)
 
     code = models.CharField(_("kode pesanan"), max_length=12, unique=True)
     state = models.CharField(_("status"), max_length=10, choices=State, default=State.PENDING)
@@ -64,7 +70,8 @@ class Order(models.Model):
             ),
             models.CheckConstraint(
                 name="order_paid_paired",
-                condition=Q(state="paid", paid_at__isnull=False) | (~Q(state="paid") & Q(paid_at=None)),
+                condition=Q(state__in=["paid", "refunded", "reversed"], paid_at__isnull=False)
+                | Q(state__in=["pending", "expired", "cancelled"], paid_at=None),
             ),
         ]
 

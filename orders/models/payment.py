@@ -1,7 +1,7 @@
-"""Money: what was asked for, what gateways said, what goes back."""
+"""Money: what was asked for, and what gateways said."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from .order import Order
@@ -37,8 +37,11 @@ class Payment(models.Model):
     method = models.CharField(_("cara bayar"), max_length=10)
     state = models.CharField(_("status"), max_length=10, choices=State, default=State.STARTED)
     amount = models.PositiveIntegerField(_("jumlah"))
+    # What came in all, and how much of it went or is to go back: see Refund.
+    received = models.PositiveIntegerField(_("uang masuk"), default=0)
+    refunded = models.PositiveIntegerField(_("uang kembali"), default=0)
     gateway_reference = models.CharField(_("nomor di gerbang"), max_length=80, blank=True)
-    # What the buyer needs to pay: qr_string, va_number, va_bank, pay_url.
+    # What the buyer needs to pay: qr_string, va_number, va_bank, pay_url, account_* and transfer_note.
     instructions = models.JSONField(_("petunjuk bayar"), default=dict, blank=True)
     created_at = models.DateTimeField(_("dibuat pada"))
     expires_at = models.DateTimeField(_("batas bayar"))
@@ -63,6 +66,10 @@ class Payment(models.Model):
             ),
             models.CheckConstraint(name="payment_has_amount", condition=Q(amount__gt=0)),
             models.CheckConstraint(name="payment_paid_has_time", condition=~Q(state="paid") | Q(paid_at__isnull=False)),
+            models.CheckConstraint(
+                name="payment_paid_in_full", condition=~Q(state="paid") | Q(received__gte=F("amount"))
+            ),
+            models.CheckConstraint(name="payment_gives_back_what_came", condition=Q(refunded__lte=F("received"))),
         ]
 
     def __str__(self) -> str:
@@ -79,54 +86,15 @@ class Notification(models.Model):
     received_at = models.DateTimeField(_("diterima pada"))
     processed_at = models.DateTimeField(_("diproses pada"), null=True, blank=True)
     outcome = models.CharField(_("hasil"), max_length=60, blank=True)
+    next_try_at = models.DateTimeField(null=True, blank=True, editable=False)
+    attempts = models.PositiveIntegerField(default=0, editable=False)
 
     class Meta:
         verbose_name = _("pemberitahuan gerbang")
         verbose_name_plural = _("pemberitahuan gerbang")
         ordering = ["-id"]
-        indexes = [models.Index(name="notification_to_do", fields=["id"], condition=Q(processed_at=None))]
+        indexes = [models.Index(name="notification_to_do", fields=["next_try_at"], condition=Q(processed_at=None))]
         constraints = [models.UniqueConstraint(name="notification_once", fields=["gateway", "event"])]
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.event}"
-
-
-class Refund(models.Model):
-    """Money on its way back to the buyer: a second payment, or late money for which no stamp was left."""
-
-    class State(models.TextChoices):
-        REQUESTED = "requested", _("diajukan")
-        DONE = "done", _("dikembalikan")
-
-    # requested -> done
-    ARROWS = {State.REQUESTED: frozenset({State.DONE})}
-
-    class Reason(models.TextChoices):
-        SURPLUS = "surplus", _("pesanan sudah dibayar sebelumnya")
-        OVERPAID = "overpaid", _("dibayar lebih dari yang ditagih")
-        SOLD_OUT = "sold_out", _("pembayaran terlambat dan stok habis")
-
-    payment = models.OneToOneField(
-        Payment, verbose_name=_("pembayaran"), on_delete=models.PROTECT, related_name="refund"
-    )
-    state = models.CharField(_("status"), max_length=10, choices=State, default=State.REQUESTED)
-    reason = models.CharField(_("alasan"), max_length=10, choices=Reason)
-    amount = models.PositiveIntegerField(_("jumlah"))
-    requested_at = models.DateTimeField(_("diajukan pada"))
-    done_at = models.DateTimeField(_("selesai pada"), null=True, blank=True)
-    next_try_at = models.DateTimeField(null=True, blank=True, editable=False)
-    attempts = models.PositiveIntegerField(default=0, editable=False)
-
-    class Meta:
-        verbose_name = _("pengembalian dana")
-        verbose_name_plural = _("pengembalian dana")
-        ordering = ["-id"]
-        constraints = [
-            models.CheckConstraint(
-                name="refund_done_paired",
-                condition=Q(state="done", done_at__isnull=False) | Q(state="requested", done_at=None),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.amount}: {self.get_reason_display()}"

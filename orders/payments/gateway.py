@@ -21,6 +21,8 @@ class Method(StrEnum):
     """The national QR code, scanned by any Indonesian bank or wallet app."""
     VIRTUAL_ACCOUNT = "va"
     """A bank account number made for this one payment."""
+    TRANSFER = "transfer"
+    """A transfer to our own bank account, found again in the bank's statement."""
 
 
 class Status(StrEnum):
@@ -41,6 +43,15 @@ class Status(StrEnum):
     """The gateway took paid money back against our will: denial after settlement, or chargeback."""
     REFUNDED = "refunded"
     """All the money that came in was sent back to the buyer at our wish."""
+
+
+class RefundStatus(StrEnum):
+    """How far money is on its way back."""
+
+    PENDING = "pending"
+    """The gateway took the refund and has not sent the money yet: ask again with the same key."""
+    DONE = "done"
+    """The gateway sent the money to the buyer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +95,11 @@ class Instructions:
     pay_url: str | None
     """A page of the gateway's own, if it has one."""
     expires_at: datetime
+    account_bank: str | None = None
+    """Our own account, for a transfer by hand: bank, number, holder, and what to write as the transfer's news."""
+    account_number: str | None = None
+    account_holder: str | None = None
+    transfer_note: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,8 +188,12 @@ class Gateway(Protocol):
     def read(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Notified:
         """Verify a notification as received (body untouched) then. No network. Raises Forged, Malformed."""
 
-    def refund(self, gateway_reference: str, refund_key: str, amount: int, reason: str) -> None:
+    def refunds(self, method: Method) -> bool:
+        """Whether it can send money of this method back by itself; where not, we pay out by bank transfer."""
+
+    def refund(self, gateway_reference: str, refund_key: str, amount: int, reason: str) -> RefundStatus:
         """Send `amount` rupiah back to the buyer, once per refund_key: the same key is a safe repeat.
 
-        Raises PaymentError: permanent when the gateway refuses, as when more is asked for than is left.
+        PENDING: call again later with the same key and values. Raises PaymentError: permanent when the gateway
+        refuses, as when more is asked for than is left, or when it cannot refund this payment.
         """

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from meterai.models import Batch
 from orders import paying
@@ -32,7 +33,10 @@ def test_an_order_is_made_with_all_that_is_needed_to_pay(gateway: Server, client
     answer = place(client)
     told = answer.json()
     assert answer.status_code == 201 and told["state"] == "pending" and told["total"] == 20_000
-    assert told["payment"]["qr_string"] and told["serials"] == []
+    assert (told["payment"]["state"], told["serials"]) == ("started", [])
+    paying.start_due(at=timezone.now())
+    told = client.get(f"{URL}/{told['code']}", headers={"X-Order-Key": told["key"]}).json()
+    assert (told["payment"]["state"], told["serials"]) == ("pending", []) and told["payment"]["qr_string"]
     assert told["links"]["page"].endswith(f"/pesanan/{told['code']}/{told['key']}/")
 
 
@@ -129,5 +133,7 @@ def test_too_many_orders_from_one_address_wait(client: Client, settings: Any) ->
 
 def test_a_phone_number_alone_is_enough(gateway: Server, client: Client, stock: Batch) -> None:
     told = place(client, {"quantity": 1, "phone": "0812 3456 7890", "method": "va"}).json()
-    assert told["payment"]["va_number"] and told["payment"]["va_bank"]
+    paying.start_due(at=timezone.now())
+    payment = client.get(f"{URL}/{told['code']}", headers={"X-Order-Key": told["key"]}).json()["payment"]
+    assert payment["va_number"] and payment["va_bank"]
     assert Order.objects.get().phone == "+6281234567890"

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook
 
 from meterai.models import Stamp
 from orders import hearing, paying
-from orders.models import Notification, Order, Payment
+from orders.models import Discrepancy, Notification, Order, Payment
 from tests.contracts.conftest import NOTIFY_SECRET, Server
 
 pytestmark = pytest.mark.django_db
@@ -24,6 +24,11 @@ def payment(gateway: Server, order: Order, now: datetime) -> Payment:
     payment = order.payments.get()
     paying.start(payment=payment, at=now)
     return payment
+
+
+def soon(now: datetime) -> datetime:
+    """The door keeps the time at which it was knocked at, which is after `now`."""
+    return now + timedelta(seconds=4)
 
 
 def message(
@@ -43,7 +48,7 @@ def message(
 def test_a_notification_only_says_whom_to_ask_about(client: Client, payment: Payment, now: datetime) -> None:
     answer = client.post(**message(payment.gateway_reference, at=now, status="paid"))
     assert answer.status_code == 204
-    assert hearing.process(at=now) == 1
+    assert hearing.process(at=soon(now)) == 1
     payment.refresh_from_db()
     assert payment.state == "pending"  # it said "paid", the gateway itself does not
 
@@ -56,7 +61,7 @@ def test_told_twice_and_out_of_order_money_is_credited_once(
     late = message(payment.gateway_reference, at=now, event="msg_0", status="pending")
     for told in (first, first, late):
         assert client.post(**told).status_code == 204
-        hearing.process(at=now)
+        hearing.process(at=soon(now))
     payment.refresh_from_db()
     assert payment.state == "paid" and Stamp.objects.filter(state="sold").count() == 2
     assert Notification.objects.count() == 2
@@ -89,9 +94,9 @@ def test_a_notification_that_outran_our_memory_waits(
     reference = payment.gateway_reference
     Payment.objects.update(gateway_reference="")
     client.post(**message(reference, at=now))
-    assert hearing.process(at=now) == 0
+    assert hearing.process(at=soon(now)) == 0
     Payment.objects.update(gateway_reference=reference)
-    assert hearing.process(at=now) == 1
+    assert hearing.process(at=now + timedelta(minutes=1)) == 1
     payment.refresh_from_db()
     assert payment.state == "paid"
 
@@ -103,6 +108,33 @@ def test_a_notification_about_nobody_is_put_aside_after_an_hour(
     assert hearing.process(at=now + timedelta(minutes=2)) == 0
     assert hearing.process(at=now + timedelta(hours=2)) == 1
     assert Notification.objects.get().outcome == "unknown payment"
+    assert (Discrepancy.objects.get().kind, Discrepancy.objects.get().subject) == ("unknown", "sandbox SBX" + "9" * 20)
+
+
+def test_many_that_name_nobody_hold_up_no_other(
+    client: Client, gateway: Server, payment: Payment, now: datetime
+) -> None:
+    for number in range(3):
+        client.post(**message(f"SBX{number:020d}", at=now))
+    hearing.process(at=soon(now), limit=3)
+    gateway.act(payment.gateway_reference, "pay")
+    client.post(**message(payment.gateway_reference, at=now))
+    assert hearing.process(at=soon(now), limit=3) == 1
+    payment.refresh_from_db()
+    assert payment.state == "paid"
+
+
+def test_a_silent_gateway_is_asked_once_a_round(
+    client: Client, payment: Payment, now: datetime, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        client.post(**message(payment.gateway_reference, at=now))
+    settings.GATEWAY_SETTINGS = {"sandbox": settings.GATEWAY_SETTINGS["sandbox"] | {"url": "http://127.0.0.1:9"}}
+    calls = []
+    check = paying.check
+    monkeypatch.setattr(paying, "check", lambda **given: (calls.append(given), check(**given)))
+    assert hearing.process(at=soon(now)) == 0
+    assert len(calls) == 1
 
 
 def test_a_silent_gateway_leaves_the_notification_for_later(
@@ -110,7 +142,7 @@ def test_a_silent_gateway_leaves_the_notification_for_later(
 ) -> None:
     client.post(**message(payment.gateway_reference, at=now))
     settings.GATEWAY_SETTINGS = {"sandbox": settings.GATEWAY_SETTINGS["sandbox"] | {"url": "http://127.0.0.1:9"}}
-    assert hearing.process(at=now) == 0
+    assert hearing.process(at=soon(now)) == 0
     assert Notification.objects.get().processed_at is None
 
 

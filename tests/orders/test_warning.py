@@ -81,7 +81,7 @@ def test_the_official_shops_stock_is_the_staffs_business_alone(stock: Batch, now
 def test_without_a_staff_address_the_reseller_is_still_told(low_posfin: Reseller, now: datetime, settings: Any) -> None:
     settings.STAFF_EMAIL = ""
     assert warning.warn_low_stock(at=now) == 1
-    assert Notice.objects.get().email == "bantuan@posfin.example"
+    assert Notice.objects.get().address == "bantuan@posfin.example"
 
 
 def test_a_name_in_two_lines_does_not_break_the_subject(low_posfin: Reseller, now: datetime) -> None:

@@ -107,7 +107,7 @@ def test_money_in_the_same_moment_buys_or_finds_the_stamps_void(now: datetime) -
     assert together(12, pay_or_recall) == {"recalled": 1, "settled": 11}
     sold = Stamp.objects.filter(state="sold").count()
     assert sold == Recall.objects.get().sold
-    assert sold // 3 + Payment.objects.filter(refund__reason="sold_out").count() == 11
+    assert sold // 3 + Payment.objects.filter(refunds__reason="recalled").count() == 11
     check()
 
 

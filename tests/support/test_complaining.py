@@ -43,21 +43,21 @@ def test_a_failed_affixing_goes_to_the_issuer_though_a_reseller_sold(complain: C
 def test_a_reseller_that_was_only_named_is_told_nothing(complain: Complain, toko: Reseller) -> None:
     ticket = complain(reseller=toko, category="reseller_purchase")
     assert (custody.current(ticket).body, custody.current(ticket).reason) == (Body.ISSUER, Reason.ONLY_SAID)
-    assert not Notice.objects.filter(email=toko.contact_email).exists()
+    assert not Notice.objects.filter(address=toko.contact_email).exists()
 
 
 def test_the_reseller_is_told_of_its_ticket_and_nothing_of_the_person(
     complain: Complain, budi_order: Order, toko: Reseller
 ) -> None:
     ticket = complain(order=budi_order, text="Rahasia Budi")
-    notice = Notice.objects.get(email=toko.contact_email)
+    notice = Notice.objects.get(address=toko.contact_email)
     assert notice.context["code"] == ticket.code
     assert set(notice.context) == {"code", "category", "due"}
 
 
 def test_the_complainant_gets_number_link_and_promise(complain: Complain) -> None:
     ticket = complain()
-    notice = Notice.objects.get(email="budi@contoh.example")
+    notice = Notice.objects.get(address="budi@contoh.example")
     assert ticket.tracking_url() in notice.context["link"]
     assert notice.context["due"] == "Kamis, 3 September 2026, 10.00 WIB"
 

@@ -93,7 +93,7 @@ def test_a_hand_over_ends_one_custody_and_begins_the_next_at_the_same_moment(
     assert (second.reseller, second.note, second.reason) == (toko, "Dibeli di sana.", Reason.HANDED_OVER)
     flip = Flip.objects.get(noun="support.custody")
     assert (flip.old, flip.new, flip.actor) == ("issuer", "reseller", "rina")
-    assert Notice.objects.filter(email=toko.contact_email, template="ticket_routed").count() == 1
+    assert Notice.objects.filter(address=toko.contact_email, template="ticket_routed").count() == 1
 
 
 def test_a_hand_over_to_the_same_body_is_refused(complain: Complain) -> None:
