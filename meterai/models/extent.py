@@ -16,8 +16,8 @@ class Extent(models.Model):
     batch = models.ForeignKey("meterai.Batch", on_delete=models.PROTECT, db_index=False)
     # The lease these ordinals belong to; empty for the official shop.
     reseller = models.ForeignKey("meterai.Reseller", null=True, blank=True, on_delete=models.PROTECT, db_index=False)
-    next = models.PositiveIntegerField()
-    end = models.PositiveIntegerField()
+    next = models.IntegerField()
+    end = models.IntegerField()
 
     class Meta:
         verbose_name = _("rentang stok")
