@@ -16,14 +16,16 @@ from orders.payments.sandbox.client import SandboxGateway
 
 MakeCharge = Callable[..., Charge]
 
+OFFERED = [Method.QRIS, Method.VIRTUAL_ACCOUNT]
+
 
 def test_the_sandbox_fulfils_the_contract(gateway: SandboxGateway) -> None:
     assert isinstance(gateway, Gateway)
     assert gateway.is_sandbox
-    assert {offer.method for offer in gateway.methods()} == set(Method)
+    assert {offer.method for offer in gateway.methods()} == set(OFFERED)
 
 
-@pytest.mark.parametrize("method", list(Method))
+@pytest.mark.parametrize("method", OFFERED)
 def test_a_start_repeated_gives_the_same_answer(gateway: SandboxGateway, charge: MakeCharge, method: Method) -> None:
     wanted = charge(method=method)
     started = gateway.start(wanted)
@@ -150,7 +152,7 @@ def test_a_payment_expires_by_itself_and_late_money_is_still_taken(
     assert gateway.ask(number).status is Status.PAID
 
 
-@pytest.mark.parametrize("method", list(Method))
+@pytest.mark.parametrize("method", OFFERED)
 def test_a_refund_repeated_with_its_key_pays_once(
     sandbox: Any, gateway: SandboxGateway, charge: MakeCharge, method: Method
 ) -> None:

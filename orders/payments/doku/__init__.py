@@ -1,0 +1,1 @@
+"""DOKU: QRIS and virtual accounts through DOKU Checkout, its hosted page."""

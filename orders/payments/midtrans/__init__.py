@@ -1,0 +1,1 @@
+"""Midtrans: QRIS and virtual accounts through its Core API."""
