@@ -2,13 +2,20 @@
 
 from django.conf import settings
 
+from . import bankbook
 from .payments.gateway import Gateway, Offer
 from .payments.registry import gateway
+
+# What a gateway needs from us besides its options: no company knows of transfers, our own books do.
+_OURS: dict[str, dict[str, object]] = {bankbook.GATEWAY: {"book": bankbook.known}}
 
 
 def gate(name: str) -> Gateway:
     """The gateway of that name, as configured."""
-    return gateway(name, configuration=settings.GATEWAY_SETTINGS)
+    configured: dict[str, dict[str, object]] = {}
+    if name in settings.GATEWAY_SETTINGS:
+        configured[name] = {**settings.GATEWAY_SETTINGS[name], **_OURS.get(name, {})}
+    return gateway(name, configuration=configured)
 
 
 def offers() -> list[tuple[str, Offer]]:

@@ -140,7 +140,7 @@ def _new_order(wish: Wish, key: str, at: datetime) -> Order:
         "payment_fee": cost.payment_fee,
         "total": cost.total,
         "created_at": at,
-        "expires_at": at + timedelta(minutes=settings.RESERVATION_MINUTES),
+        "expires_at": at + timedelta(minutes=offer.minutes_to_pay or settings.RESERVATION_MINUTES),
         "idempotency_key": key,
         "idempotency_digest": wish.digest,
     }

@@ -65,6 +65,8 @@ class Offer:
     """Rupiah the gateway adds for this method."""
     usual_seconds: int
     """From the buyer's "pay" to our knowledge of it, usually."""
+    minutes_to_pay: int | None = None
+    """How long an order waits for money of this method; None: as long as the shop's orders wait."""
 
 
 @dataclass(frozen=True, kw_only=True)

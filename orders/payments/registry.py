@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 
+from orders.payments.doku.client import DokuGateway
 from orders.payments.gateway import Gateway
+from orders.payments.midtrans.client import MidtransGateway
 from orders.payments.sandbox.client import SandboxGateway
+from orders.payments.transfer.client import TransferGateway
+from orders.payments.xendit.client import XenditGateway
 
-Options = Mapping[str, str]
+Options = Mapping[str, object]
 
 BUILDERS: dict[str, Callable[..., Gateway]] = {
     "sandbox": SandboxGateway,
+    "midtrans": MidtransGateway,
+    "doku": DokuGateway,
+    "transfer": TransferGateway,
+    "xendit": XenditGateway,
 }
 
 
@@ -32,5 +40,5 @@ def gateway(name: str, *, configuration: Mapping[str, Options]) -> Gateway:
 
 
 @cache
-def _built(name: str, options: tuple[tuple[str, str], ...]) -> Gateway:
+def _built(name: str, options: tuple[tuple[str, object], ...]) -> Gateway:
     return BUILDERS[name](**dict(options))

@@ -1,0 +1,1 @@
+"""Xendit: QRIS and virtual accounts over its Payment Requests API."""
