@@ -1,6 +1,10 @@
-"""The receipt of a paid order as PDF: A4, in the order's language, the same bytes for the same facts."""
+"""Receipts and refund notes as PDF: A4, in the order's language, the same bytes for the same facts.
+
+A paper that has no number yet gets it here: who asks for it does not wait for a worker.
+"""
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -13,8 +17,8 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
-from . import showing
-from .models import Order, Refund
+from . import numbering, showing
+from .models import Order, Receipt, Refund
 
 WIB = ZoneInfo("Asia/Jakarta")
 WIDTH, HEIGHT = A4
@@ -25,6 +29,10 @@ SERIALS_A_ROW = 3
 
 class NotPaid(Exception):
     """There is no receipt for an order that is not paid."""
+
+
+class NotDone(Exception):
+    """There is no refund note before the money went back."""
 
 
 @dataclass
@@ -55,44 +63,102 @@ class Sheet:
 
 
 def receipt(*, order: Order, at: datetime) -> bytes:
-    """The PDF; `at` is the time of printing it. Raises NotPaid."""
+    """The PDF of a paid order; `at` is the time of printing it. Raises NotPaid."""
     if order.paid_at is None:
         raise NotPaid(order.code)
+    paper = numbering.numbered(numbering.receipt_of(order), at=at)
+
+    def draw(sheet: Sheet) -> None:
+        _head(sheet, _("Kuitansi"), str(paper))
+        _facts(sheet, order, paper)
+        _money(sheet, order)
+        serials = order.lines.filter(released_at=None).values_list("serial_id", flat=True)
+        _serials(sheet, _("Nomor seri e-meterai"), sorted(serials))
+        notes = [
+            _("Kuitansi ini bukan faktur pajak."),
+            _("Bea meterai Rp10.000 per keping menurut Undang-Undang Nomor 10 Tahun 2020."),
+        ]
+        _foot(sheet, notes, at)
+
+    return _drawn(order, paper, draw)
+
+
+def refund_note(*, refund: Refund, at: datetime) -> bytes:
+    """The PDF of a refund that is DONE; `at` is the time of printing it. Raises NotDone."""
+    if refund.state != Refund.State.DONE:
+        raise NotDone(refund.pk)
+    order = refund.payment.order
+    paper = numbering.numbered(refund.receipt, at=at)
+    first = numbering.numbered(numbering.receipt_of(order), at=at) if order.paid_at else None
+
+    def draw(sheet: Sheet) -> None:
+        _head(sheet, _("Nota pengembalian"), str(paper))
+        _refund_facts(sheet, refund, paper, first)
+        sheet.rule()
+        sheet.row(_("Jumlah dikembalikan"), showing.rupiah(refund.amount), bold=True)
+        sheet.y -= 4 * mm
+        if serials := sorted(refund.stamps.values_list("serial_id", flat=True)):
+            _serials(sheet, _("E-meterai yang dikembalikan dan tidak berlaku lagi"), serials)
+        _foot(sheet, [_("Nota ini bukan faktur pajak.")], at)
+
+    return _drawn(order, paper, draw)
+
+
+def _drawn(order: Order, paper: Receipt, draw: Callable[[Sheet], None]) -> bytes:
     out = io.BytesIO()
     canvas = Canvas(out, pagesize=A4, invariant=1, pageCompression=1)
     with override(order.language):
-        canvas.setTitle(f"{_('Kuitansi')} {order.code}")
+        canvas.setTitle(f"{paper.get_kind_display()} {paper}")
         canvas.setAuthor(_seller())
-        sheet = Sheet(canvas)
-        _head(sheet, order)
-        _facts(sheet, order)
-        _money(sheet, order)
-        _serials(sheet, order)
-        _foot(sheet, at)
+        draw(Sheet(canvas))
     canvas.showPage()
     canvas.save()
     return out.getvalue()
 
 
-def _head(sheet: Sheet, order: Order) -> None:
-    sheet.text(_("Kuitansi"), size=22, bold=True)
-    sheet.canvas.drawRightString(RIGHT, sheet.y, order.code)
+def _head(sheet: Sheet, title: str, number: str) -> None:
+    sheet.text(title, size=22, bold=True)
+    sheet.canvas.drawRightString(RIGHT, sheet.y, number)
     sheet.y -= 8 * mm
     sheet.text(_seller(), soft=True)
     sheet.y -= 12 * mm
 
 
-def _facts(sheet: Sheet, order: Order) -> None:
+def _facts(sheet: Sheet, order: Order, paper: Receipt) -> None:
     # A second payment has a refund of its own and is no part of this receipt.
     second = {"refunds__reason": Refund.Reason.SURPLUS}
     payment = order.payments.filter(paid_at__isnull=False).exclude(**second).order_by("paid_at").first()
-    rows = [(_("Nomor kuitansi"), order.code)]
+    rows = [(_("Nomor kuitansi"), str(paper)), (_("Pesanan"), order.code)]
+    if paper.buyer_name:
+        rows.append((_("Nama pembeli"), paper.buyer_name))
     if order.paid_at:
         rows.append((_("Dibayar pada"), _wib(order.paid_at)))
     if payment:
         rows.append((_("Rujukan pembayaran"), payment.gateway_reference))
     if order.reseller:
         rows.append((_("Dijual oleh"), order.reseller.legal_name or order.reseller.name))
+    _rows(sheet, rows)
+
+
+def _refund_facts(sheet: Sheet, refund: Refund, paper: Receipt, first: Receipt | None) -> None:
+    payment = refund.payment
+    rows = [(_("Nomor nota"), str(paper)), (_("Pesanan"), payment.order.code)]
+    if first:
+        rows.append((_("Untuk kuitansi"), str(first)))
+        if first.buyer_name:
+            rows.append((_("Nama pembeli"), first.buyer_name))
+    rows.append((_("Alasan"), refund.get_reason_display()))
+    rows.append((_("Cara pengembalian"), refund.get_way_display()))
+    if refund.transfer_reference:
+        rows.append((_("Nomor bukti transfer"), refund.transfer_reference))
+    rows.append((_("Rujukan pembayaran"), payment.gateway_reference))
+    rows.append((_("Diajukan pada"), _wib(refund.requested_at)))
+    if refund.done_at:
+        rows.append((_("Dikembalikan pada"), _wib(refund.done_at)))
+    _rows(sheet, rows)
+
+
+def _rows(sheet: Sheet, rows: list[tuple[str, str]]) -> None:
     sheet.rule()
     for label, value in rows:
         sheet.row(label, value)
@@ -108,10 +174,9 @@ def _money(sheet: Sheet, order: Order) -> None:
     sheet.y -= 4 * mm
 
 
-def _serials(sheet: Sheet, order: Order) -> None:
-    sheet.text(_("Nomor seri e-meterai"), bold=True)
+def _serials(sheet: Sheet, title: str, serials: list[str]) -> None:
+    sheet.text(title, bold=True)
     sheet.y -= 6 * mm
-    serials = sorted(order.lines.filter(released_at=None).values_list("serial_id", flat=True))
     for first in range(0, len(serials), SERIALS_A_ROW):
         for column, serial in enumerate(serials[first : first + SERIALS_A_ROW]):
             sheet.canvas.setFont("Courier", 10)
@@ -123,14 +188,10 @@ def _serials(sheet: Sheet, order: Order) -> None:
             sheet.y = HEIGHT - 28 * mm
 
 
-def _foot(sheet: Sheet, at: datetime) -> None:
-    notes = [
-        _("Kuitansi ini bukan faktur pajak."),
-        _("Bea meterai Rp10.000 per keping menurut Undang-Undang Nomor 10 Tahun 2020."),
-        _("Dicetak pada %(time)s.") % {"time": _wib(at)},
-    ]
+def _foot(sheet: Sheet, notes: list[str], at: datetime) -> None:
+    notes = [*notes, _("Dicetak pada %(time)s.") % {"time": _wib(at)}]
     if settings.IS_DEMO:
-        notes.insert(0, _("PERCOBAAN: bukan bukti pembelian yang sebenarnya."))
+        notes.insert(0, _("PERCOBAAN: bukan bukti yang sebenarnya."))
     sheet.y = 20 * mm + 5 * mm * len(notes)
     for note in notes:
         sheet.text(note, size=9, soft=True)

@@ -1,6 +1,7 @@
 """Erased: documents go after the configured time, or when asked; serial, digests and dates remain."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
@@ -17,7 +18,11 @@ ABANDONED = timedelta(days=14)
 def erase(*, document: Document, at: datetime, actor: str) -> None:
     """Remove the bytes of a document that is not queued; the row stays. Raises states.NoSuchArrow, MovedMeanwhile."""
     source = document.source
-    states.move(document, to=Document.State.ERASED, at=at, actor=actor, name="-", facts={}, source="", output="")
+    # A document that failed gave its stamp back: erased, it must not count as live on it.
+    bound: dict[str, Any] = {"stamp": None} if document.state == Document.State.FAILED else {}
+    states.move(
+        document, to=Document.State.ERASED, at=at, actor=actor, name="-", facts={}, source="", output="", **bound
+    )
     files.drop(source)
     files.drop_outputs(document=document.pk)
 

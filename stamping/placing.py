@@ -3,10 +3,14 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils.translation import override
 
 from meterai import states
 from meterai.models import Stamp
+from orders import noticing
 from orders.models import Order
 
 from .models import Document
@@ -68,9 +72,9 @@ def attach(*, document: Document, order: Order) -> None:
 
 
 def free_places(order: Order) -> int:
-    """How many more documents the order has stamps for."""
+    """How many more documents the order has stamps for: those that went back, or were revoked, are no places."""
     used = order.documents.exclude(state=Document.State.FAILED).exclude(state="erased", stamp=None).count()
-    return order.quantity - used
+    return order.quantity - used - _held(order).filter(state__in=[Stamp.State.REFUNDED, Stamp.State.VOID]).count()
 
 
 def confirm(*, document: Document, at: datetime) -> None:
@@ -83,13 +87,17 @@ def confirm(*, document: Document, at: datetime) -> None:
 
 
 def bind(*, document: Document, at: datetime) -> bool:
-    """Bind a confirmed document of a paid order to a free stamp of that order and queue it; False if none is free."""
+    """Bind a confirmed document of a paid order to a free stamp of that order and queue it.
+
+    False while the money is awaited; also when no stamp is left, and then the document leaves the order and the queue.
+    """
     with transaction.atomic():
-        order = Order.objects.select_for_update().filter(pk=document.order_id or 0, state=Order.State.PAID).first()
+        order = Order.objects.select_for_update().filter(pk=document.order_id or 0, state__in=Order.WAS_PAID).first()
         if order is None:
             return False
         stamp = _free_stamp(order)
         if stamp is None:
+            _leave_order(document, order, at)
             return False
         try:
             states.move(
@@ -103,13 +111,46 @@ def bind(*, document: Document, at: datetime) -> bool:
 def bind_due(*, at: datetime, limit: int = 100) -> int:
     """Bind confirmed documents whose order has been paid meanwhile; returns how many."""
     waiting = Document.objects.filter(
-        state=Document.State.PLACED, confirmed_at__isnull=False, order__state=Order.State.PAID
+        state=Document.State.PLACED, confirmed_at__isnull=False, order__state__in=Order.WAS_PAID
     ).order_by("confirmed_at")
     return sum(bind(document=document, at=at) for document in waiting[:limit])
 
 
+def _leave_order(document: Document, order: Order, at: datetime) -> None:
+    """Every stamp of the order is used or went back: waiting would be in vain, and hold up those behind.
+
+    The document is again one that was prepared without an order, its place kept; its person is told.
+    """
+    waiting = Document.objects.filter(
+        pk=document.pk, state=Document.State.PLACED, confirmed_at__isnull=False, order=order
+    )
+    if not waiting.update(order=None, confirmed_at=None):
+        return
+    document.order, document.confirmed_at = None, None
+    states.note(
+        document, old=document.state, new=document.state, at=at, reason="the order has no stamp left", actor="worker"
+    )
+    noticing.leave(
+        event=f"{document.pk}:no stamp:{order.code}",
+        template="refund_no_stamp",
+        order=order,
+        at=at,
+        name=document.name,
+        document_link=settings.SITE_URL + _address(document, order.language),
+    )
+
+
+def _address(document: Document, language: str) -> str:
+    with override(language):
+        return document.get_absolute_url()
+
+
+def _held(order: Order) -> "QuerySet[Stamp]":
+    return Stamp.objects.filter(pk__in=order.lines.filter(released_at=None).values("serial_id"))
+
+
 def _free_stamp(order: Order) -> Stamp | None:
+    """A stamp of this order that no document speaks for, locked: it stays SOLD until the transaction ends."""
     live = Document.objects.filter(order=order, state__in=["queued", "sealed", "erased"], stamp__isnull=False)
-    held = order.lines.filter(released_at=None).values("serial_id")
-    stamps = Stamp.objects.filter(pk__in=held, state=Stamp.State.SOLD).exclude(pk__in=live.values("stamp_id"))
-    return stamps.order_by("pk").first()
+    free = _held(order).filter(state=Stamp.State.SOLD).exclude(pk__in=live.values("stamp_id"))
+    return free.order_by("pk").select_for_update(no_key=True, of=("self",)).first()

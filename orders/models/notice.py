@@ -18,6 +18,8 @@ class Notice(models.Model):
     created_at = models.DateTimeField(_("dibuat pada"))
     next_try_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveIntegerField(_("percobaan"), default=0)
+    # Why the last try did not succeed, in a word; nothing personal.
+    failure = models.CharField(_("sebab gagal"), max_length=60, blank=True)
     sent_at = models.DateTimeField(_("terkirim pada"), null=True, blank=True)
 
     class Meta:

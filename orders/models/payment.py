@@ -54,7 +54,11 @@ class Payment(models.Model):
         verbose_name = _("pembayaran")
         verbose_name_plural = _("pembayaran")
         ordering = ["-created_at"]
-        indexes = [models.Index(name="payment_to_ask", fields=["next_ask_at"], condition=Q(next_ask_at__isnull=False))]
+        indexes = [
+            models.Index(name="payment_to_ask", fields=["next_ask_at"], condition=Q(next_ask_at__isnull=False)),
+            models.Index(name="payment_held", fields=["created_at"], condition=Q(state="held")),
+            models.Index(name="payment_paid_at", fields=["paid_at"], condition=Q(paid_at__isnull=False)),
+        ]
         constraints = [
             models.UniqueConstraint(
                 name="payment_one_open_an_order", fields=["order"], condition=Q(state__in=["started", "pending"])
@@ -93,7 +97,10 @@ class Notification(models.Model):
         verbose_name = _("pemberitahuan gerbang")
         verbose_name_plural = _("pemberitahuan gerbang")
         ordering = ["-id"]
-        indexes = [models.Index(name="notification_to_do", fields=["next_try_at"], condition=Q(processed_at=None))]
+        indexes = [
+            models.Index(name="notification_to_do", fields=["next_try_at"], condition=Q(processed_at=None)),
+            models.Index(name="notification_about", fields=["gateway_reference"]),
+        ]
         constraints = [models.UniqueConstraint(name="notification_once", fields=["gateway", "event"])]
 
     def __str__(self) -> str:

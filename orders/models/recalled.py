@@ -13,4 +13,4 @@ class RecalledStock(Recall):
         verbose_name = _("pembeli dari stok yang ditarik")
         verbose_name_plural = _("pembeli dari stok yang ditarik")
         default_permissions = ("view",)
-        permissions = [("unmask_buyers", "Can see the contacts of buyers of recalled stock in full")]
+        permissions = [("unmask_buyers", "Can see buyers' contacts in full")]

@@ -62,7 +62,7 @@ class Receipt(models.Model):
             models.CheckConstraint(
                 name="receipt_numbered_whole",
                 condition=Q(series=None, number=None, issued_at=None)
-                | Q(series__isnull=False, number__gt=0, issued_at__isnull=False),
+                | Q(series__isnull=False, number__isnull=False, number__gt=0, issued_at__isnull=False),
             ),
             models.CheckConstraint(
                 name="receipt_kind_paired",

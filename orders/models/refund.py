@@ -59,7 +59,13 @@ class Refund(models.Model):
         verbose_name = _("pengembalian dana")
         verbose_name_plural = _("pengembalian dana")
         ordering = ["-id"]
+        permissions = [("unmask_account", "Can see the account number of a refund in full")]
         indexes = [
+            models.Index(
+                name="refund_to_transfer",
+                fields=["requested_at"],
+                condition=Q(way="transfer", state__in=["requested", "sent"]),
+            ),
             models.Index(name="refund_to_send", fields=["next_try_at"], condition=Q(next_try_at__isnull=False)),
         ]
         constraints = [
