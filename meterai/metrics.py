@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from django.utils.module_loading import import_string
 from django.views.decorators.http import require_safe
 
 from . import watching
@@ -43,6 +44,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if not settings.METRICS_TOKEN or not constant_time_compare(given, f"Bearer {settings.METRICS_TOKEN}"):
         raise Http404
     gauges = stock_gauges(watching.newest(), at=timezone.now())
+    for source in settings.METRIC_SOURCES:
+        gauges += import_string(source)(at=timezone.now())
     return HttpResponse("".join(f"{line}\n" for gauge in gauges for line in gauge.lines()), content_type=CONTENT_TYPE)
 
 

@@ -151,6 +151,11 @@ def _count(payment: Payment, standing: Standing) -> None:
 
 def _credit(payment: Payment, standing: Standing, at: datetime) -> None:
     """Money came. Enough pays the order, once; too little or foreign is held for a person; a surplus goes back."""
+    if _was_given_back(payment):
+        # Somebody decided to send back what was too little: what comes now is not its rest.
+        if (rest := payment.received - payment.refunded) > 0:
+            refunding.give_back(payment=payment, reason=Refund.Reason.OVERPAID, amount=rest, at=at)
+        return
     if payment.received < payment.amount or standing.currency != "IDR":
         _hold(payment, at)
         return
@@ -163,6 +168,11 @@ def _credit(payment: Payment, standing: Standing, at: datetime) -> None:
         _fulfil(payment, at)
     if (surplus := _surplus(payment)) > 0:
         refunding.give_back(payment=payment, reason=Refund.Reason.OVERPAID, amount=surplus, at=at)
+
+
+def _was_given_back(payment: Payment) -> bool:
+    sent_back = payment.refunds.filter(reason=Refund.Reason.AMOUNT)
+    return payment.state in (Payment.State.HELD, Payment.State.REFUNDED) and sent_back.exists()
 
 
 def _surplus(payment: Payment) -> int:

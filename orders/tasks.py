@@ -3,7 +3,18 @@
 from celery import shared_task
 from django.utils import timezone
 
-from . import hearing, noticing, paying, refunding, reserving, warning
+from . import (
+    hearing,
+    matching,
+    noticing,
+    numbering,
+    paying,
+    payouts,
+    reconciling,
+    refunding,
+    reserving,
+    warning,
+)
 
 
 @shared_task
@@ -31,9 +42,39 @@ def poll_payments() -> int:
 
 
 @shared_task
+def match_transfers() -> int:
+    """Match transfers to our account with orders."""
+    return matching.match_due(at=timezone.now())
+
+
+@shared_task
 def send_refunds() -> int:
     """Send money back."""
     return refunding.send_refunds(at=timezone.now())
+
+
+@shared_task
+def number_receipts() -> int:
+    """Give receipts and refund notes their numbers."""
+    return numbering.number_due(at=timezone.now())
+
+
+@shared_task
+def finish_transfers() -> int:
+    """Close transfers that no bank sent back."""
+    return payouts.finish_due(at=timezone.now())
+
+
+@shared_task
+def erase_accounts() -> int:
+    """Erase bank accounts that nobody needs any more."""
+    return payouts.erase_accounts(at=timezone.now())
+
+
+@shared_task
+def reconcile_open() -> int:
+    """Close the differences that turned out right meanwhile."""
+    return reconciling.judge_open(at=timezone.now())
 
 
 @shared_task

@@ -77,5 +77,21 @@ def test_one_error_names_every_variable_that_is_missing() -> None:
         command, check=False, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=60
     )
     assert done.returncode != 0
-    required = {name for name, default in _page().items() if default.startswith("required")}
+    # The sandbox is the default gateway; the others ask for theirs only where GATEWAYS names them.
+    required = {name for name, default in _page().items() if default in ("required", "required with `sandbox`")}
     assert {name for name in required if f"{name} " not in done.stderr} == set()
+
+
+def test_each_gateway_asks_for_what_it_needs_and_an_unknown_one_is_refused() -> None:
+    gateways = ["midtrans", "xendit", "doku", "transfer"]
+    environment = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "meterai.settings.testing"}
+    environment["GATEWAYS"] = ",".join([*gateways, "nobody"])
+    command = [sys.executable, "-c", "from django.conf import settings; settings.DEBUG"]
+    done = subprocess.run(
+        command, check=False, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    needed = {f"required with `{name}`" for name in gateways}
+    required = {name for name, default in _page().items() if default in needed}
+    assert len(required) == 8
+    assert {name for name in required if f"{name} " not in done.stderr} == set()
+    assert "GATEWAYS names nobody" in done.stderr

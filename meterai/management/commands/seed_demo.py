@@ -46,14 +46,41 @@ _STOCK = [
     "decide_deposit",
     "lease_stock",
 ]
+_HELP = ["change_order", "change_payment", "change_notice"]
+_MONEY = [
+    "view_order",
+    "view_payment",
+    "view_refund",
+    "view_receipt",
+    "view_discrepancy",
+    "view_settlement",
+    "view_notification",
+    "view_bankstatement",
+    "view_bankentry",
+    "add_settlement",
+    "add_bankstatement",
+    "match_bankentry",
+    "change_discrepancy",
+    "change_payment",
+    "add_refund",
+    "change_refund",
+    "unmask_account",
+]
 GROUPS = {
     "Gudang": Q(content_type__app_label="meterai", codename__in=_STOCK)
     | Q(content_type__app_label="meterai", codename__startswith="view_") & ~Q(codename="view_user"),
     "Petugas bantuan": _READ_SHOP & ~Q(codename="view_user")
-    | Q(content_type__app_label="orders", codename__in=["change_order", "change_payment"])
+    | Q(content_type__app_label="orders", codename__in=_HELP)
     | Q(content_type__app_label="support") & ~Q(codename__startswith="delete_"),
+    "Keuangan": Q(content_type__app_label="orders", codename__in=_MONEY),
+    "Kontak pembeli": Q(content_type__app_label="orders", codename="unmask_buyers"),
 }
-STAFF = {"gudang": "Gudang", "penyelia": "Gudang", "petugas": "Petugas bantuan"}
+STAFF = {
+    "gudang": ["Gudang"],
+    "penyelia": ["Gudang"],
+    "petugas": ["Petugas bantuan", "Kontak pembeli"],
+    "keuangan": ["Keuangan"],
+}
 
 
 class Command(BaseCommand):
@@ -73,9 +100,9 @@ class Command(BaseCommand):
 def _people() -> dict[str, User]:
     groups = {name: _group(name, wanted) for name, wanted in GROUPS.items()}
     people = {"admin": _person("admin", is_superuser=True)}
-    for name, group in STAFF.items():
+    for name, wanted in STAFF.items():
         people[name] = _person(name)
-        people[name].groups.add(groups[group])
+        people[name].groups.add(*(groups[group] for group in wanted))
     return people
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import time
 
-from orders.payments.sandbox.server import acting, asking, notices, payments
+from orders.payments.sandbox.server import acting, asking, notices, payments, settlements
 from orders.payments.sandbox.server.configuration import Configuration
 from orders.payments.sandbox.server.store import Store
 from orders.payments.sandbox.server.web import Door, Refused, Request, Response, Route, as_json
@@ -23,6 +23,7 @@ class Api:
             ("GET", "/v1/payments", self.find),
             ("GET", "/v1/payments" + PAYMENT, self.show),
             ("POST", "/v1/payments" + PAYMENT + "/refunds", self.refund),
+            ("GET", "/v1/settlements", self.settlements),
             ("GET", "/v1/control/settings", self.mischief),
             ("PUT", "/v1/control/settings", self.order_mischief),
             ("POST", "/v1/control" + PAYMENT, self.act),
@@ -58,6 +59,13 @@ class Api:
             refund, new = payments.refund(c, number, amount=amount, at=time.time(), **wish)
         shown = {name: refund[name] for name in ("payment", "refund_key", "amount", "reason")}
         return as_json(201 if new else 200, shown | {"created_at": payments.iso(refund["created_at"])})
+
+    def settlements(self, request: Request) -> Response:
+        day = settlements.day(request.query.get("date", ""))
+        with self._store.transaction() as c:
+            report = settlements.report(c, day)
+        named = {"Content-Disposition": f'attachment; filename="sandbox-{day}.csv"'}
+        return Response(200, report, "text/csv; charset=utf-8", named)
 
     def act(self, request: Request, number: str) -> Response:
         body = request.json()
