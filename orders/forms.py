@@ -106,6 +106,24 @@ class BuyForm(PayForm):
         )
 
 
+class EmailForm(forms.Form):
+    """The address that an order's notices are to go to."""
+
+    email = forms.CharField(
+        label=_("Alamat surel yang baru"),
+        max_length=contacts.MOST_LETTERS,
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "autocapitalize": "none", "spellcheck": "false"}),
+        help_text=_("Kami mengirim surat ke alamat itu. Sampai tautan di dalamnya disetujui, tidak ada yang berubah."),
+    )
+
+    def clean_email(self) -> str:
+        """The address in the one way we store it."""
+        try:
+            return contacts.email(self.cleaned_data["email"])
+        except contacts.NotAContact:
+            raise forms.ValidationError(_("Tulis satu alamat surel, misalnya nama@contoh.id."), code="email") from None
+
+
 class FindForm(forms.Form):
     """An order's code and the contact that was given with it."""
 

@@ -14,13 +14,17 @@ from django.utils.translation import ngettext
 from meterai.conserving import available, stock_levels
 from meterai.models import Outlet, Reseller
 
-from . import gates
+from . import contacts, gates
 from .models import Order, Payment, Refund
 from .payments.gateway import Method, Offer
 from .pricing import Price, price
 
 # A gateway that is silent for this long has perhaps taken the charge and perhaps not: we say that we do not know.
 SILENCE = timedelta(seconds=30)
+# Seconds between two looks of a page that follows by itself, where the panel may change by itself.
+_EVERY = {"preparing": 1, "unknown": 5, "waiting": 4, "held": 30, "expired": 30}
+_ON_ITS_WAY = (Refund.State.ACCOUNT, Refund.State.REQUESTED, Refund.State.SENT)
+_ACCOUNT = ("account_bank", "account_number", "account_holder", "transfer_note")
 
 
 @dataclass(frozen=True)
@@ -117,36 +121,45 @@ def shop_in_stock(*, reseller: Reseller | None = None) -> bool:
 def payment_facts(*, order: Order, at: datetime) -> dict[str, Any]:
     """The context of `orders/payment.html`, and `timeline`: the first steps of the order's progress.
 
-    `panel` is one of preparing, unknown, waiting, failed, held, paid, reversed, expired, cancelled.
-    `is_moving`: the panel may change by itself, so a page may poll.
+    `panel` is one of preparing, unknown, waiting, failed, held, paid, refunded, reversed, expired, cancelled.
+    `is_moving`: the panel may change by itself, so a page may poll, every so many seconds as `every` says.
     """
     payments = list(order.payments.prefetch_related("refunds").order_by("created_at"))
     payment = _telling(payments)
     panel = _panel(order, payment, at)
     given = payment.instructions if payment else {}
     place = [order.code, order.key]
+    refunds = [refund for one in payments for refund in one.refunds.all()]
     return {
         "order": order,
         "payment": payment,
         "panel": panel,
-        "is_moving": panel in ("preparing", "unknown", "waiting", "held"),
+        "is_moving": panel in _EVERY or any(one.state in _ON_ITS_WAY for one in refunds),
+        "every": _EVERY.get(panel, 30),
         "method_label": _label(Method(payment.method)) if payment else "",
         "qr_picture": qr_picture(given["qr_string"]) if given.get("qr_string") else "",
         "va_number": given.get("va_number", ""),
         "va_bank": given.get("va_bank", ""),
         "gateway_page": given.get("pay_url", ""),
+        "account": {key: given.get(key, "") for key in _ACCOUNT} if given.get("account_number") else None,
+        "amount_digits": str(order.total),
         "is_sandbox": payment is not None and payment.gateway == "sandbox",
         "amount": rupiah(order.total),
         "price_lines": price_lines(price_of(order)),
         "asked_at": max((one.asked_at for one in payments if one.asked_at), default=None),
-        "refunds": [_refund(refund) for one in payments for refund in one.refunds.all()],
+        "has_refunds": bool(refunds),
         "ways": ways() if panel == "failed" else [],
         "can_choose_again": panel == "failed" and at < order.expires_at,
         "check_url": reverse("orders:check", args=place),
         "cancel_url": reverse("orders:cancel", args=place),
         "choose_url": reverse("orders:pay", args=place),
-        "receipt_url": reverse("orders:receipt", args=place) if order.state == Order.State.PAID else "",
+        "receipt_url": reverse("orders:receipt", args=place) if order.state in Order.WAS_PAID else "",
+        "receipt_page": reverse("orders:receipt_page", args=place) if order.state in Order.WAS_PAID else "",
         "timeline": timeline(order),
+        "contact": contacts.mask(order.email),
+        "resend_url": reverse("orders:resend_link", args=place),
+        "email_url": reverse("orders:change_email", args=place),
+        "again_url": _again(order),
     }
 
 
@@ -156,6 +169,10 @@ def timeline(order: Order) -> list[Moment]:
     match order.state:
         case Order.State.PAID:
             return [received, Moment(_("Dibayar"), "done", order.paid_at)]
+        case Order.State.REFUNDED:
+            return [received, Moment(_("Dibayar"), "done", order.paid_at), Moment(_("Dikembalikan seluruhnya"), "done")]
+        case Order.State.REVERSED:
+            return [received, Moment(_("Dibayar"), "bad", order.paid_at, _("ditarik kembali oleh bank"))]
         case Order.State.PENDING:
             return [received, Moment(_("Dibayar"), "now", note=_("menunggu pembayaran"))]
         case Order.State.CANCELLED:
@@ -171,7 +188,7 @@ def qr_picture(text: str) -> str:
 
 def _telling(payments: list[Payment]) -> Payment | None:
     """The payment that the page is about: the one that paid, else the one a person looks at, else the newest."""
-    for state in (Payment.State.PAID, Payment.State.REVERSED, Payment.State.HELD):
+    for state in (Payment.State.PAID, Payment.State.REVERSED, Payment.State.HELD, Payment.State.REFUNDED):
         for payment in payments:
             if payment.state == state and not _went_back_whole(payment):
                 return payment
@@ -200,33 +217,34 @@ def _panel(order: Order, payment: Payment | None, at: datetime) -> str:
             return "waiting"
 
 
-def _refund(refund: Refund) -> dict[str, Any]:
-    done = refund.state == Refund.State.DONE
-    return {
-        "amount": rupiah(refund.amount),
-        "reason": refund.get_reason_display(),
-        "steps": [
-            Moment(_("Pengembalian diajukan"), "done", refund.requested_at),
-            Moment(_("Dana dikirim kembali"), "done" if done else "now", refund.done_at),
-        ],
-    }
+def _again(order: Order) -> str:
+    """The form for the same again. Not the contact: who holds the link need not learn it, and addresses are logged."""
+    reseller = f"&reseller={order.reseller.code}" if order.reseller else ""
+    return f"{reverse('orders:buy')}?jumlah={order.quantity}{reseller}"
 
 
 def _label(method: Method) -> str:
-    return {Method.QRIS: "QRIS", Method.VIRTUAL_ACCOUNT: _("Virtual account bank")}[method]
+    return {
+        Method.QRIS: "QRIS",
+        Method.VIRTUAL_ACCOUNT: _("Virtual account bank"),
+        Method.TRANSFER: _("Transfer bank manual"),
+    }[method]
 
 
 def _wait(offer: Offer) -> str:
     hint = {
         Method.QRIS: _("Pindai dengan aplikasi bank atau dompet digital apa pun."),
         Method.VIRTUAL_ACCOUNT: _("Transfer dari m-banking, ATM, atau teller."),
+        Method.TRANSFER: _("Transfer ke rekening kami; dicocokkan dengan mutasi bank."),
     }[offer.method]
-    minutes = -(-offer.usual_seconds // 60)
-    usual = (
-        _("Biasanya beberapa detik.")
-        if offer.usual_seconds < 30
-        else (
-            ngettext("Biasanya kurang dari %(n)s menit.", "Biasanya kurang dari %(n)s menit.", minutes) % {"n": minutes}
-        )
-    )
-    return f"{hint} {usual}"
+    return f"{hint} {_usual(offer.usual_seconds)}"
+
+
+def _usual(seconds: int) -> str:
+    if seconds < 30:
+        return _("Biasanya beberapa detik.")
+    if seconds > 7200:
+        return _("Biasanya satu hari kerja.")
+    minutes = -(-seconds // 60)
+    words = ngettext("Biasanya kurang dari %(n)s menit.", "Biasanya kurang dari %(n)s menit.", minutes)
+    return words % {"n": minutes}

@@ -2,14 +2,21 @@
 
 from django.urls import path
 
-from . import views
+from . import buyer_views, refund_views, views
 
 app_name = "orders"
 urlpatterns = [
-    path("beli/", views.buy, name="buy"),
+    path("beli/", buyer_views.kept_for_back(views.buy), name="buy"),
     path("pesanan/", views.find, name="find"),
     path("pesanan/<str:code>/<str:key>/cek/", views.check, name="check"),
     path("pesanan/<str:code>/<str:key>/batal/", views.cancel, name="cancel"),
     path("pesanan/<str:code>/<str:key>/bayar/", views.pay, name="pay"),
+    path("pesanan/<str:code>/<str:key>/kirim-tautan/", buyer_views.resend_link, name="resend_link"),
+    path("pesanan/<str:code>/<str:key>/surel/", buyer_views.change_email, name="change_email"),
+    path("surel/<str:code>/<str:letter>/<str:key>/", buyer_views.confirm_email, name="confirm_email"),
+    path("pesanan/<str:code>/<str:key>/pengembalian/", refund_views.refund, name="refund"),
+    path("pesanan/<str:code>/<str:key>/pengembalian/<int:pk>/rekening/", refund_views.account, name="refund_account"),
+    path("pesanan/<str:code>/<str:key>/pengembalian/<int:pk>/nota.pdf", refund_views.note, name="refund_note"),
+    path("pesanan/<str:code>/<str:key>/kuitansi/", refund_views.receipt, name="receipt_page"),
     path("pesanan/<str:code>/<str:key>/kuitansi.pdf", views.receipt, name="receipt"),
 ]

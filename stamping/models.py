@@ -96,6 +96,7 @@ class Document(models.Model):
                 fields=["confirmed_at"],
                 condition=Q(state="placed", confirmed_at__isnull=False),
             ),
+            models.Index(name="document_in_queue", fields=["queued_at"], condition=Q(state="queued")),
             models.Index(name="document_by_output", fields=["output_sha256"], condition=~Q(output_sha256="")),
         ]
         constraints = [

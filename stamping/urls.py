@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from . import checking, views
+from . import bundle_views, checking, views
 
 app_name = "stamping"
 urlpatterns = [
     path("pesanan/<slug:code>/<str:key>/", views.order, name="order"),
     path("pesanan/<slug:code>/<str:key>/dokumen/", views.add_document, name="add_document"),
+    path("pesanan/<slug:code>/<str:key>/kabar/", bundle_views.live, name="live"),
+    path("pesanan/<slug:code>/<str:key>/semua.zip", bundle_views.bundle, name="bundle"),
     path("siapkan/", views.prepare, name="prepare"),
     path("dokumen/<uuid:pk>/<str:key>/", views.document, name="document"),
     path("dokumen/<uuid:pk>/<str:key>/tempat/", views.place, name="place"),

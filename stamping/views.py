@@ -115,6 +115,9 @@ def confirm(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
         placing.confirm(document=found, at=timezone.now())
     except placing.NotEditable:
         return _say_final(request, found)
+    if found.order_id is None:
+        gone = _("Pesanan itu tidak punya e-meterai lagi. Dokumen tersimpan; pakai dengan pesanan lain.")
+        messages.warning(request, gone)
     tasks.ring()
     return SeeOther(found.get_absolute_url())
 
@@ -208,9 +211,8 @@ def _taken(form: UploadForm) -> Document | None:
 
 def _order_page(request: HttpRequest, found: Order, form: UploadForm, status: int = 200) -> HttpResponse:
     now = timezone.now()
-    facts = showing.order_facts(order=found) | payment_facts(order=found, at=now)
+    facts = showing.order_facts(order=found, at=now) | payment_facts(order=found, at=now)
     facts |= {"form": form, "key": found.key, "prepared": _prepared(request), "now": now}
-    facts["is_busy"] = any(one.kind == "waiting" for one in facts["documents"])
     facts["address"] = request.build_absolute_uri(found.get_absolute_url())
     return render(request, "stamping/order.html", facts, status=status)
 

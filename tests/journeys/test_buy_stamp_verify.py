@@ -2,21 +2,11 @@
 
 from pathlib import Path
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.journeys.conftest import DATA
+from tests.journeys.looking import look
 from tests.running_site import Site
-
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-
-
-def look(page: Page) -> None:
-    """No accessibility violation, and nothing that scrolls sideways."""
-    found = Axe().run(page, options=RULES)
-    assert found.violations_count == 0, found.generate_report()
-    width = page.viewport_size["width"] if page.viewport_size else 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_from_the_front_page_to_a_valid_file_and_a_complaint(

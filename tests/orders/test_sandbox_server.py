@@ -6,18 +6,23 @@ import base64
 import io
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from orders.payments.sandbox.server import configuration, payments, qris
+from orders.payments.sandbox.server import configuration, lagging, notices, payments, qris
+from orders.payments.sandbox.server.api import Api
 from orders.payments.sandbox.server.asking import Wanted
+from orders.payments.sandbox.server.lagging import Lag
 from orders.payments.sandbox.server.pages import Pages
 from orders.payments.sandbox.server.store import Store
 from orders.payments.sandbox.server.web import Site
@@ -109,6 +114,97 @@ def test_the_control_page_acts_and_orders_mischief(browser: Browser, number: str
     text = browser.open("/control")[2]
     assert "Kedaluwarsa" in text and 'value="2.5"' in text and 'name="duplicate" value="1" checked' in text
     assert browser.open("/control/settings", wish | {"drop_share": "nan"})[0] == 422
+
+
+def test_the_control_page_makes_answers_slow_or_stops_them(browser: Browser, store: Store) -> None:
+    wish = {"delay_seconds": "0", "drop_share": "0", "answer_seconds": "1.5", "silent": "1"}
+    assert browser.open("/control/settings", wish)[0] == 303
+    text = browser.open("/control")[2]
+    assert 'value="1.5"' in text and 'name="silent" value="1" checked' in text
+    assert browser.open("/control/settings", wish | {"answer_seconds": "61"})[0] == 422
+    with store.transaction() as c:
+        assert notices.mischief(c)["answer_seconds"] == 1.5
+
+
+def ask(store: Store, number: str) -> tuple[int, str]:
+    """What the merchant's door answers about a payment, through the lag."""
+    configured = configuration.read(ENVIRONMENT | {"SANDBOX_STORE": "unused"})
+    door = Lag(store).behind(Api(store, configured).show)
+    seen: list[Any] = []
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": f"/v1/payments/{number}", "wsgi.input": io.BytesIO()}
+    site = Site([("GET", "/v1/payments/(?P<number>.*)", door)])
+    content = b"".join(site(environ, lambda *answer: seen.extend(answer)))
+    return int(seen[0][:3]), content.decode()
+
+
+def test_a_slow_sandbox_answers_late(store: Store, number: str) -> None:
+    order(store, answer_seconds=0.2)
+    began = time.monotonic()
+    assert ask(store, number)[0] == 200 and time.monotonic() - began >= 0.2
+    assert ask(store, "SBX0")[0] == 404 and time.monotonic() - began >= 0.4  # a refusal as well
+
+
+def test_a_silent_sandbox_does_what_was_asked_and_never_says_so(
+    store: Store, number: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lagging, "SILENT_SECONDS", 0.2)
+    order(store, silent=True)
+    began = time.monotonic()
+    status, text = ask(store, number)
+    assert status == 500 and number not in text and time.monotonic() - began >= 0.2
+
+
+def test_a_silence_that_is_lifted_lets_the_askers_go(store: Store, number: str) -> None:
+    order(store, silent=True)
+    asker = threading.Thread(target=ask, args=(store, number))
+    asker.start()
+    order(store, silent=False)
+    asker.join(5)
+    assert not asker.is_alive() and ask(store, number)[0] == 200
+
+
+def test_only_some_askers_of_a_silent_sandbox_hold_a_thread(
+    store: Store, number: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lagging, "SILENT_AT_ONCE", 0)
+    order(store, silent=True)
+    began = time.monotonic()
+    assert ask(store, number)[0] == 500 and time.monotonic() - began < lagging.SILENT_SECONDS / 2
+
+
+def order(store: Store, **wish: object) -> None:
+    with store.transaction() as c:
+        notices.order_mischief(c, notices.mischief(c) | wish)
+
+
+def test_a_lost_notification_is_lost_with_its_copies_and_others_come_twice(store: Store, number: str) -> None:
+    order(store, drop_share=0.5, duplicate=True)
+    with store.transaction() as c:
+        for _ in range(200):
+            notices.leave(c, number, at=time.time())
+        rows = c.execute("select event, min(state), max(state), count(*) from notification group by event").fetchall()
+    assert {tuple(row)[1:] for row in rows} == {("dropped", "dropped", 2), ("waiting", "waiting", 2)}
+    assert 60 < sum(row[1] == "dropped" for row in rows) < 140
+
+
+def test_a_file_of_an_older_sandbox_gets_what_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite3"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(
+            "create table mischief (id integer primary key, delay_seconds real default 0, drop_share real default 0,"
+            " duplicate integer default 0, reorder integer default 0);"
+            "insert into mischief (id, duplicate) values (1, 1)"
+        )
+    for _start in range(2):
+        with Store(path).transaction() as c:
+            assert notices.mischief(c) == {
+                "delay_seconds": 0,
+                "drop_share": 0,
+                "answer_seconds": 0,
+                "duplicate": True,
+                "reorder": False,
+                "silent": False,
+            }
 
 
 def test_the_control_page_of_a_public_sandbox_wants_the_server_key(store: Store, tmp_path: Path) -> None:

@@ -40,9 +40,82 @@
     if ("upload" in form.dataset && form.querySelector("[type=file]")) {
       event.preventDefault();
       upload(form, event.submitter);
+    } else if ("retry" in form.dataset) {
+      event.preventDefault();
+      insist(form, event.submitter);
     }
   });
   addEventListener("pageshow", (event) => { if (event.persisted) all("[data-sent]").forEach(release); });
+
+  // An answer to a form that was sent by script: go where it leads, or show the page that came back. False: no page.
+  function arrive(form, status, url, text) {
+    const here = location.href.split("#")[0];
+    if (status < 400 && url !== here && url !== form.action) {
+      location.assign(url);
+      return true;
+    }
+    const fresh = new DOMParser().parseFromString(text, "text/html");
+    const main = fresh.querySelector("main");
+    if (!main) return false;
+    document.querySelector("main").replaceWith(main);
+    document.title = fresh.title;
+    wake(main);
+    toErrors();
+    return true;
+  }
+
+  // <form data-once data-retry>: a form whose token makes a repeat harmless is sent until somebody answers. The draft
+  // says that an answer is still owed, also after a reload: without it a new token could make a second order.
+  async function insist(form, button) {
+    const body = new URLSearchParams(new FormData(form));
+    if (button && button.name) body.append(button.name, button.value);
+    draft.keep(form);
+    for (let wait = 2, tries = 0; tries < 20; wait = Math.min(30, wait * 2), tries += 1) {
+      try {
+        const answer = await fetch(form.action, { method: "POST", body });
+        if (answer.status < 502 && answer.status !== 429) {
+          showOffline(false);
+          draft.drop();
+          if (!arrive(form, answer.status, answer.url, await answer.text())) location.reload();
+          return;
+        }
+        wait = Math.max(wait, Number(answer.headers.get("Retry-After")) || 0);
+      } catch {
+        showOffline(true);
+      }
+      await pause(wait);
+    }
+    release(form); // ten minutes of silence: the button is the person's again, the token stays the same
+  }
+  // So many seconds, or until the line is back.
+  const pause = (seconds) => new Promise((done) => {
+    const end = () => { clearTimeout(timer); removeEventListener("online", end); done(); };
+    const timer = setTimeout(end, seconds * 1000);
+    addEventListener("online", end);
+  });
+
+  // [data-draft="name name"]: what of a form outlives a reload while its answer is owed. In this tab only, ten minutes,
+  // and never the contact: a shared phone must not tell the next person who bought.
+  const draft = {
+    at: () => "draft:" + location.pathname,
+    keep(form) {
+      if (!form.dataset.draft) return;
+      const kept = { time: Date.now() };
+      for (const name of form.dataset.draft.split(" ")) kept[name] = form.elements[name] && form.elements[name].value;
+      try { sessionStorage.setItem(draft.at(), JSON.stringify(kept)); } catch { /* storage is off */ }
+    },
+    drop() { try { sessionStorage.removeItem(draft.at()); } catch { /* storage is off */ } },
+    restore(form) {
+      let kept = null;
+      try { kept = JSON.parse(sessionStorage.getItem(draft.at())); } catch { /* storage is off */ }
+      if (!kept || Date.now() - kept.time > 600000) return;
+      for (const name of form.dataset.draft.split(" ")) {
+        if (form.elements[name] && kept[name]) form.elements[name].value = kept[name];
+      }
+      const owed = form.querySelector("[data-owed]");
+      if (owed) owed.hidden = false;
+    },
+  };
 
   // <form data-once data-upload>: progress while a file is sent; the form stays filled in when the line drops.
   function upload(form, button) {
@@ -62,43 +135,38 @@
     request.onerror = request.ontimeout = failed;
     request.onload = () => {
       if (request.status >= 502 || request.status === 429) return failed();
-      const here = location.href.split("#")[0];
-      if (request.status < 400 && request.responseURL !== here && request.responseURL !== form.action) {
-        return location.assign(request.responseURL);
-      }
-      const fresh = new DOMParser().parseFromString(request.responseText, "text/html");
-      const main = fresh.querySelector("main");
-      if (!main) return failed();
-      document.querySelector("main").replaceWith(main);
-      document.title = fresh.title;
-      wake(main);
-      toErrors();
+      if (!arrive(form, request.status, request.responseURL, request.responseText)) failed();
     };
     request.open("POST", form.action);
     request.send(body);
   }
 
-  // [data-poll=URL][data-every=seconds]: fetch the page or fragment again, swap only what changed, rest while hidden.
+  // [data-poll=URL][data-every=seconds][data-version]: fetch the fragment again, swap only what changed, rest while
+  // hidden. As long as nothing changes it asks a little less often; a change, or coming back, makes it ask soon again.
   function poll(region) {
-    const every = Math.max(2, Number(region.dataset.every) || 4) * 1000;
-    let pause = every;
+    const every = () => Math.max(1, Number(region.dataset.every) || 4) * 1000;
+    let wait = every();
     let last = null;
     let timer = 0;
-    const later = () => { clearTimeout(timer); timer = setTimeout(ask, pause * (0.8 + 0.4 * Math.random())); };
+    const later = () => { clearTimeout(timer); timer = setTimeout(ask, wait * (0.8 + 0.4 * Math.random())); };
     async function ask() {
       if (!region.isConnected || region.dataset.pollDone) return;
       if (document.hidden) return; // visibilitychange starts it again
       try {
-        const answer = await fetch(region.dataset.poll, { headers: { "X-Requested-With": "fetch" }, cache: "no-store" });
+        const headers = { "X-Requested-With": "fetch" };
+        if (region.dataset.version) headers["If-None-Match"] = `"${region.dataset.version}"`;
+        const answer = await fetch(region.dataset.poll, { headers, cache: "no-store" });
         if (answer.status === 429 || answer.status >= 500) {
-          pause = Math.min(120000, Math.max(pause * 2, 1000 * (Number(answer.headers.get("Retry-After")) || 0)));
+          wait = Math.min(120000, Math.max(wait * 2, 1000 * (Number(answer.headers.get("Retry-After")) || 0)));
+        } else if (answer.status === 200) {
+          swap(await answer.text());
+          wait = every();
         } else {
-          pause = every;
-          if (answer.status === 200) swap(await answer.text());
+          wait = Math.min(every() * 5, wait * 1.1);
         }
         showOffline(false);
       } catch {
-        pause = Math.min(60000, pause * 2);
+        wait = Math.min(60000, wait * 2);
         showOffline(true);
       }
       if (!region.dataset.pollDone) later();
@@ -106,21 +174,28 @@
     function swap(text) {
       const fresh = new DOMParser().parseFromString(text, "text/html");
       const part = (region.id && fresh.getElementById(region.id)) || fresh.body;
-      if (part.querySelector("[data-poll-done]") || "pollDone" in part.dataset) region.dataset.pollDone = "1";
+      const done = part.querySelector("[data-poll-done]") || "pollDone" in part.dataset;
       const html = part.innerHTML;
       const focus = document.activeElement;
-      if (html === last || (region.contains(focus) && focus.matches("input, select, textarea"))) return;
+      if (region.contains(focus) && focus.matches("input, select, textarea")) return;
+      if (done) region.dataset.pollDone = "1";
+      for (const name of ["every", "version"]) if (part.dataset[name]) region.dataset[name] = part.dataset[name];
+      if (html === last) return;
       const first = last === null && part.textContent.trim() === region.textContent.trim();
       last = html;
       if (first) return; // the same words as already shown, countdowns aside
       const id = region.contains(focus) && focus.id;
+      const open = [...all("details[open][id]", region)].map((fold) => fold.id);
       region.innerHTML = html;
+      for (const fold of open) if (document.getElementById(fold)) document.getElementById(fold).open = true;
       if (id && document.getElementById(id)) document.getElementById(id).focus();
       wake(region);
       const line = region.querySelector("[data-say]");
       if (line) say(line.textContent.trim());
     }
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) { clearTimeout(timer); ask(); } });
+    const again = () => { if (!document.hidden) { clearTimeout(timer); wait = every(); ask(); } };
+    document.addEventListener("visibilitychange", again);
+    addEventListener("online", again);
     later();
   }
 
@@ -135,7 +210,7 @@
       node.classList.toggle("is-over", !left);
     }
   }
-  if (document.querySelector("time[data-countdown], [data-poll]")) { tick(); setInterval(tick, 1000); }
+  setInterval(tick, 1000);
 
   // .stepper: − and + beside a plain number input.
   function stepper(box) {
@@ -193,6 +268,7 @@
   function wake(root) {
     all("[data-poll]", root).forEach(poll);
     all(".stepper[data-less]", root).forEach(stepper);
+    all("form[data-draft]", root).forEach(draft.restore);
     all("[data-copy]", root).forEach((button) => { button.hidden = !navigator.clipboard; });
     tick();
   }
