@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -25,7 +26,7 @@ def take(*, order: Order) -> None:
     """Count the order's stamps against its buyer's allowance. Raises LimitReached; the caller rolls back."""
     if not settings.MAX_STAMPS_PER_PERSON:
         return
-    values = {
+    values: dict[str, Any] = {
         "person": person(order),
         "day": first_day(order.created_at),
         "count": order.quantity,

@@ -16,7 +16,7 @@ from django.db import migrations, models
 #
 # Else: what came back, then what is free, in as many pieces as it takes. Under SKIP LOCKED "none left" only means that
 # somebody holds the rest just now: it is said after waiting for them, in the order of keys, so that two that wait never
-# wait for each other. What a try has drawn is given back before waiting (MT001 ends its block): who waits holds nothing.
+# wait for each other. What a try has drawn is given back before waiting (MT001 ends its block): nobody waits and holds.
 _TAKE = """
 CREATE OR REPLACE FUNCTION meterai_take(
     wanted integer, seller bigint, until_at timestamptz, taken_at timestamptz, for_reference text

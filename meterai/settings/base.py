@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from . import env
+from . import env, gateways
 from .storage import storages
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -119,6 +119,8 @@ CELERY_TASK_ROUTES = {
     # Minutes for a large delivery: in a queue of its own, so that nothing waits behind it.
     "meterai.tasks.import_due": {"queue": "imports"},
     "orders.tasks.release_expired": {"queue": "housekeeping"},
+    "orders.tasks.erase_accounts": {"queue": "housekeeping"},
+    "orders.tasks.reconcile_open": {"queue": "housekeeping"},
     "orders.tasks.*": {"queue": "payments"},
     "support.tasks.*": {"queue": "support"},
 }
@@ -131,7 +133,12 @@ CELERY_BEAT_SCHEDULE = {
     "start waiting payments": {"task": "orders.tasks.start_payments", "schedule": 3},
     "process notifications": {"task": "orders.tasks.process_notifications", "schedule": 3},
     "ask about pending payments": {"task": "orders.tasks.poll_payments", "schedule": 15},
+    "match transfers": {"task": "orders.tasks.match_transfers", "schedule": 15},
     "send refunds": {"task": "orders.tasks.send_refunds", "schedule": 15},
+    "number receipts": {"task": "orders.tasks.number_receipts", "schedule": 3},
+    "finish transfers": {"task": "orders.tasks.finish_transfers", "schedule": 60},
+    "erase bank accounts": {"task": "orders.tasks.erase_accounts", "schedule": 3600},
+    "close differences that turned out right": {"task": "orders.tasks.reconcile_open", "schedule": 60},
     "send notices": {"task": "orders.tasks.send_notices", "schedule": 3},
     "bind and seal": {"task": "stamping.tasks.seal_due", "schedule": 2},
     "erase old documents": {"task": "stamping.tasks.erase_old", "schedule": 3600},
@@ -165,15 +172,13 @@ MAX_STAMPS_PER_PERSON = env.number("MAX_STAMPS_PER_PERSON", default=0)
 PERSON_LIMIT_DAYS = env.number("PERSON_LIMIT_DAYS", default=1)
 # For so many days after paying, an unused stamp can be given back for its full price.
 REFUND_DAYS = env.number("REFUND_DAYS", default=14)
+# Within so many days a refund by bank transfer is sent, once the buyer's account is known: the pages promise it.
+PAYOUT_DAYS = env.number("PAYOUT_DAYS", default=3)
+# So many days after a refund is over its bank account is erased.
+REFUND_ACCOUNT_DAYS = env.number("REFUND_ACCOUNT_DAYS", default=30)
 RESERVATION_MINUTES = env.number("RESERVATION_MINUTES", default=30)
 GATEWAYS = env.words("GATEWAYS", default="sandbox")
-GATEWAY_SETTINGS: dict[str, dict[str, str]] = {}
-if "sandbox" in GATEWAYS:
-    GATEWAY_SETTINGS["sandbox"] = {
-        "url": env.text("SANDBOX_URL"),
-        "server_key": env.text("SANDBOX_SERVER_KEY"),
-        "notify_secret": env.text("SANDBOX_NOTIFY_SECRET"),
-    }
+GATEWAY_SETTINGS = gateways.read(GATEWAYS)
 
 MAX_DOCUMENT_BYTES = env.number("MAX_DOCUMENT_BYTES", default=800 * 1000)
 MAX_VERIFY_BYTES = env.number("MAX_VERIFY_BYTES", default=10_000_000)
@@ -201,12 +206,21 @@ EMAIL_USE_TLS = bool(_mail.get("EMAIL_USE_TLS"))
 EMAIL_USE_SSL = bool(_mail.get("EMAIL_USE_SSL"))
 EMAIL_FILE_PATH = f"/{_mail['EMAIL_FILE_PATH']}" if _mail["EMAIL_FILE_PATH"] else None
 EMAIL_TIMEOUT = 20  # seconds
+# A mail provider's API in place of SMTP: the name of one of django-anymail's backends, such as "postmark" or "brevo".
+EMAIL_PROVIDER = env.text("EMAIL_PROVIDER", default="")
+if EMAIL_PROVIDER:
+    EMAIL_BACKEND = f"anymail.backends.{EMAIL_PROVIDER}.EmailBackend"
+    ANYMAIL = {f"{EMAIL_PROVIDER.upper()}_API_KEY": env.text("EMAIL_PROVIDER_KEY"), "REQUESTS_TIMEOUT": EMAIL_TIMEOUT}
+# By what a notice may travel, the first that has an address of the buyer.
+NOTICE_CHANNELS = {"email": {"BACKEND": "orders.channels.email.EmailChannel"}}
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="Meterai <tidak-dibalas@meterai.example>")
 # Who at the issuer hears of stock that runs low.
 STAFF_EMAIL = env.text("STAFF_EMAIL", default="")
 # Below so many serials in the official shop staff are told; 0: never.
 LOW_STOCK_THRESHOLD = env.number("LOW_STOCK_THRESHOLD", default=0)
 # What a collector of metrics must send as its bearer token; empty: there is no /metrics.
+# Functions of upper apps that add to /metrics: given the time, each returns gauges.
+METRIC_SOURCES = ["orders.metrics.gauges"]
 METRICS_TOKEN = env.text("METRICS_TOKEN", default="")
 SUPPORT_HOURS = env.text("SUPPORT_HOURS", default="Senin–Jumat 08.00–17.00 WIB")
 
@@ -233,7 +247,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-_gateway_origins = [GATEWAY_SETTINGS[name]["url"] for name in GATEWAY_SETTINGS]
+# Gateways with a page of their own that the buyer is led to.
+_gateway_origins = [options["url"] for options in GATEWAY_SETTINGS.values() if options.get("url")]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

@@ -135,6 +135,10 @@ value="{mischief["delay_seconds"]:g}"></label>
 <input name="drop_share" type="number" min="0" max="1" step="any" value="{mischief["drop_share"]:g}"></label>
 {tick("duplicate", "Kirim dua kali", "Send twice")}
 {tick("reorder", "Acak urutan", "Shuffle the order")}
+<label>{both("Jawab toko setelah (detik)", "Answer the shop after so many seconds")}
+<input name="answer_seconds" type="number" min="0" max="60" step="any"
+value="{mischief["answer_seconds"]:g}"></label>
+{tick("silent", "Jangan jawab toko sama sekali", "Do not answer the shop at all")}
 <button class="main">{both("Simpan", "Save")}</button></form>
 """
 

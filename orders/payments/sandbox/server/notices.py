@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 REORDER_SECONDS = 5.0
-MISCHIEF = ("delay_seconds", "drop_share", "duplicate", "reorder")
+NUMBERS = {"delay_seconds": 3600, "drop_share": 1, "answer_seconds": 60}
+"""What may be set to a number, and the most of each."""
+SWITCHES = ("duplicate", "reorder", "silent")
 
 
 def leave(c: sqlite3.Connection, number: str, *, at: float, forged: bool = False) -> None:
@@ -28,9 +30,11 @@ def leave(c: sqlite3.Connection, number: str, *, at: float, forged: bool = False
         },
     }
     event, body = f"msg_{secrets.token_hex(12)}", json.dumps(said)
-    copies = 2 if mischief(c)["duplicate"] else 1
-    for _ in range(copies):
-        _leave(c, event, number, body, at=at, forged=forged)
+    ordered = mischief(c)
+    # Lost is the notification, with all its copies: the shop never hears of this change.
+    lost = random.random() < ordered["drop_share"]  # noqa: S311 - mischief, no secret
+    for _ in range(2 if ordered["duplicate"] else 1):
+        _leave(c, event, number, body, ordered, at=at, forged=forged, lost=lost)
 
 
 def repeat(c: sqlite3.Connection, number: str, *, at: float) -> bool:
@@ -39,42 +43,43 @@ def repeat(c: sqlite3.Connection, number: str, *, at: float) -> bool:
     last = c.execute(query, (number,)).fetchone()
     if last is None:
         return False
-    _leave(c, last["event"], number, last["body"], at=at, forged=False)
+    _leave(c, last["event"], number, last["body"], mischief(c), at=at, forged=False, lost=False)
     return True
 
 
 def mischief(c: sqlite3.Connection) -> dict[str, Any]:
-    """{delay_seconds: float, drop_share: 0..1, duplicate: bool, reorder: bool}"""
+    """{delay_seconds: 0..3600, drop_share: 0..1, duplicate, reorder: bool, answer_seconds: 0..60, silent: bool}"""
     row = c.execute("select * from mischief").fetchone()
-    return {
-        "delay_seconds": row["delay_seconds"],
-        "drop_share": row["drop_share"],
-        "duplicate": bool(row["duplicate"]),
-        "reorder": bool(row["reorder"]),
-    }
+    return {name: row[name] for name in NUMBERS} | {name: bool(row[name]) for name in SWITCHES}
 
 
 def order_mischief(c: sqlite3.Connection, wish: dict[str, Any]) -> None:
     """Raises ValueError when the wish is not as `mischief` shows it."""
-    numbers = ("delay_seconds", 3600), ("drop_share", 1)
-    for name, most in numbers:
+    for name, most in NUMBERS.items():
         if type(wish.get(name)) not in (int, float) or not 0 <= wish[name] <= most:
             raise ValueError(f"{name} must be a number from 0 to {most}.")
-    for name in ("duplicate", "reorder"):
+    for name in SWITCHES:
         if type(wish.get(name)) is not bool:
             raise ValueError(f"{name} must be true or false.")
-    c.execute(
-        "update mischief set delay_seconds = ?, drop_share = ?, duplicate = ?, reorder = ?",
-        tuple(wish[name] for name in MISCHIEF),
-    )
+    names = (*NUMBERS, *SWITCHES)
+    assigned = ", ".join(f"{name} = :{name}" for name in names)
+    c.execute(f"update mischief set {assigned}", {name: wish[name] for name in names})  # noqa: S608 - names of our own
 
 
-def _leave(c: sqlite3.Connection, event: str, number: str, body: str, *, at: float, forged: bool) -> None:
-    ordered = mischief(c)
-    state = "dropped" if random.random() < ordered["drop_share"] else "waiting"  # noqa: S311 - mischief, no secret
+def _leave(
+    c: sqlite3.Connection,
+    event: str,
+    number: str,
+    body: str,
+    ordered: dict[str, Any],
+    *,
+    at: float,
+    forged: bool,
+    lost: bool,
+) -> None:
     scatter = random.random() * REORDER_SECONDS if ordered["reorder"] else 0  # noqa: S311
     due_at = at + ordered["delay_seconds"] + scatter
     c.execute(
         "insert into notification (event, payment, body, forged, state, due_at) values (?, ?, ?, ?, ?, ?)",
-        (event, number, body, forged, state, due_at),
+        (event, number, body, forged, "dropped" if lost else "waiting", due_at),
     )

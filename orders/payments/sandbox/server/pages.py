@@ -131,6 +131,8 @@ def _wish(form: Mapping[str, str]) -> dict[str, object]:
     return {
         "delay_seconds": float(form.get("delay_seconds", "")),
         "drop_share": float(form.get("drop_share", "")),
+        "answer_seconds": float(form.get("answer_seconds", "") or 0),
         "duplicate": "duplicate" in form,
         "reorder": "reorder" in form,
+        "silent": "silent" in form,
     }

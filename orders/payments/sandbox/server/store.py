@@ -54,15 +54,24 @@ create table if not exists notification (
     outcome text not null default ''
 );
 create index if not exists notification_due on notification (due_at) where state = 'waiting';
+create index if not exists notification_of on notification (payment);
 create table if not exists mischief (
     id integer primary key check (id = 1),
     delay_seconds real not null default 0 check (delay_seconds between 0 and 3600),
     drop_share real not null default 0 check (drop_share between 0 and 1),
     duplicate integer not null default 0 check (duplicate in (0, 1)),
-    reorder integer not null default 0 check (reorder in (0, 1))
+    reorder integer not null default 0 check (reorder in (0, 1)),
+    answer_seconds real not null default 0 check (answer_seconds between 0 and 60),
+    silent integer not null default 0 check (silent in (0, 1))
 );
 insert or ignore into mischief (id) values (1);
 """
+
+# Columns that a file made by an older sandbox lacks.
+ADDED = {
+    "answer_seconds": "real not null default 0 check (answer_seconds between 0 and 60)",
+    "silent": "integer not null default 0 check (silent in (0, 1))",
+}
 
 
 class Store:
@@ -74,9 +83,12 @@ class Store:
         self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("pragma journal_mode = wal")
-        self._connection.execute("pragma synchronous = full")  # a committed payment outlives a power cut
+        # What is committed outlives a killed process, though not a power cut: that would cost a write to the disk at
+        # every step, ten for each payment, and no money is at stake here.
+        self._connection.execute("pragma synchronous = normal")
         self._connection.execute("pragma foreign_keys = on")
-        self._connection.executescript(SCHEMA)
+        with self._turn:
+            self._make()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -90,3 +102,12 @@ class Store:
                 if self._connection.in_transaction:
                     self._connection.execute("rollback")
                 raise
+
+    def _make(self) -> None:
+        """The tables, and the columns that later came to be. Several processes may open the same new file at once."""
+        self._connection.executescript(SCHEMA)
+        self._connection.execute("begin immediate")
+        known = {row["name"] for row in self._connection.execute("pragma table_info (mischief)")}
+        for name in ADDED.keys() - known:
+            self._connection.execute(f"alter table mischief add column {name} {ADDED[name]}")
+        self._connection.execute("commit")
