@@ -4,7 +4,7 @@ from django.conf import settings
 
 from . import bankbook
 from .payments.gateway import Gateway, Offer
-from .payments.registry import gateway
+from .payments.registry import UnknownGateway, gateway
 
 # What a gateway needs from us besides its options: no company knows of transfers, our own books do.
 _OURS: dict[str, dict[str, object]] = {bankbook.GATEWAY: {"book": bankbook.known}}
@@ -16,6 +16,14 @@ def gate(name: str) -> Gateway:
     if name in settings.GATEWAY_SETTINGS:
         configured[name] = {**settings.GATEWAY_SETTINGS[name], **_OURS.get(name, {})}
     return gateway(name, configuration=configured)
+
+
+def is_sandbox(name: str) -> bool:
+    """Whether this gateway moves no real money; one that is no longer set up moved some."""
+    try:
+        return gate(name).is_sandbox
+    except UnknownGateway:
+        return False
 
 
 def offers() -> list[tuple[str, Offer]]:

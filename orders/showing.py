@@ -143,7 +143,7 @@ def payment_facts(*, order: Order, at: datetime) -> dict[str, Any]:
         "gateway_page": given.get("pay_url", ""),
         "account": {key: given.get(key, "") for key in _ACCOUNT} if given.get("account_number") else None,
         "amount_digits": str(order.total),
-        "is_sandbox": payment is not None and payment.gateway == "sandbox",
+        "is_sandbox": payment is not None and gates.is_sandbox(payment.gateway),
         "amount": rupiah(order.total),
         "price_lines": price_lines(price_of(order)),
         "asked_at": max((one.asked_at for one in payments if one.asked_at), default=None),

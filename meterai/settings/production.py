@@ -2,7 +2,7 @@
 
 from . import env
 from .base import *  # noqa: F403
-from .base import EMAIL_BACKEND, GATEWAYS, SECRET_KEY, SITE_URL
+from .base import EMAIL_BACKEND, GATEWAY_SETTINGS, GATEWAYS, SECRET_KEY, SITE_URL
 
 IS_DEMO = False
 DEMO_PASSWORD = ""
@@ -13,6 +13,9 @@ if len(SECRET_KEY) < 50 or SECRET_KEY.startswith("development-"):
     env.refuse("SECRET_KEY must be at least 50 random characters and not the one of development")
 if "sandbox" in GATEWAYS:
     env.refuse("GATEWAYS must not name the sandbox, which takes no money (GATEWAYS=none closes the shop)")
+for _name, _options in GATEWAY_SETTINGS.items():
+    if _options.get("environment", "production") != "production":
+        env.refuse(f"{_name.upper()}_ENVIRONMENT must be production: anything else takes no money")
 if "console" in EMAIL_BACKEND:
     env.refuse("EMAIL_URL must name a mail server; links and receipts would reach nobody")
 if not SITE_URL.startswith("https://"):

@@ -65,6 +65,14 @@ def test_production_refuses_and_names_the_reason(name: str, value: str, words: s
     assert code != 0 and words in said
 
 
+def test_production_takes_real_gateways_and_refuses_their_trial_sides() -> None:
+    real = GOOD | {"GATEWAYS": "midtrans,transfer", "MIDTRANS_SERVER_KEY": "key"}
+    real |= {"TRANSFER_BANK": "BCA", "TRANSFER_NUMBER": "0123456789", "TRANSFER_HOLDER": "PT Contoh"}
+    assert start(real) == (0, "10000\n")
+    code, said = start(real | {"MIDTRANS_ENVIRONMENT": "sandbox"})
+    assert code != 0 and "MIDTRANS_ENVIRONMENT must be production" in said
+
+
 def test_production_refuses_the_development_certificate(tmp_path: Path) -> None:
     paths = development.make(folder=tmp_path / "authority", at=datetime(2026, 1, 1, tzinfo=UTC))
     program = "import django; django.setup()"
