@@ -155,7 +155,7 @@ def test_an_upload_under_way_is_not_imported_by_the_command(file: Path, gudang: 
 
 
 def test_demo_data_are_the_same_however_often_they_are_made(db: None) -> None:
-    assert run("seed_demo").count("login: ") == 4
+    assert run("seed_demo").count("login: ") == 5
     before = (
         Batch.objects.count(),
         Reseller.objects.count(),
