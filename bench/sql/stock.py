@@ -10,7 +10,8 @@ VALUES ('MT-' || nextval('bench_order'), 'pending', 'siti@contoh.example', '', '
 """
 REST = """
 INSERT INTO orders_line (order_id, serial_id) VALUES (:order_id, :serial_id);
-INSERT INTO orders_notice (event, template, channel, address, language, context, created_at, next_try_at, attempts, failure)
+INSERT INTO orders_notice
+    (event, template, channel, address, language, context, created_at, next_try_at, attempts, failure)
 VALUES (:code || '/ordered', 'ordered', 'email', 'siti@contoh.example', 'id', '{"quantity": 1}', now(), now(), 0, '');
 """
 
