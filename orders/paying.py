@@ -24,6 +24,8 @@ LEASE = timedelta(seconds=30)
 FIRST_ASK = timedelta(seconds=15)
 # Banks deliver late money for days; asking stops then, a notification still counts.
 ASK_AFTER_EXPIRY = timedelta(days=3)
+# A second payment or a reversal comes after the money, and its notification may be lost like any other.
+ASK_AFTER_PAID = (timedelta(minutes=2), timedelta(minutes=30), timedelta(hours=6), timedelta(days=1), timedelta(days=3))
 
 _ENDINGS = {
     Status.EXPIRED: Payment.State.EXPIRED,
@@ -81,9 +83,15 @@ def check_order(*, order: Order, at: datetime) -> None:
 
 
 def check_due(*, at: datetime, limit: int = 50) -> int:
-    """Ask about payments whose notification may be lost; returns how many answered."""
-    waiting = Payment.objects.exclude(gateway_reference="").select_related("order")
-    return _each(claim(waiting, due="next_ask_at", at=at, lease=LEASE, limit=limit), check, at)
+    """Ask about payments whose notification may be lost; returns how many answered.
+
+    First those whose buyer waits; then, with what room is left, those that are paid: more may have come, or gone.
+    """
+    known = Payment.objects.exclude(gateway_reference="").select_related("order")
+    paid = (Payment.State.PAID, Payment.State.HELD)
+    due = claim(known.exclude(state__in=paid), due="next_ask_at", at=at, lease=LEASE, limit=limit)
+    due += claim(known.filter(state__in=paid), due="next_ask_at", at=at, lease=LEASE, limit=limit - len(due))
+    return _each(due, check, at)
 
 
 def settle(*, payment: Payment, standing: Standing, at: datetime) -> None:
@@ -232,7 +240,11 @@ def _fulfil(payment: Payment, at: datetime) -> None:
         _nothing_left(payment, late, at)
         return
     taking.sell(serials=held_serials(order), at=at, reference=order.code)
-    states.move(order, to=Order.State.PAID, at=at, reason="late money" if late else "", actor="gateway", paid_at=at)
+    # The price is that of the way by which the money came, whatever way was chosen meanwhile.
+    fee = payment.amount - order.quantity * (order.duty + order.service_fee)
+    reason = "late money" if late else ""
+    money = {"paid_at": at, "payment_fee": fee, "total": payment.amount}
+    states.move(order, to=Order.State.PAID, at=at, reason=reason, actor="gateway", **money)
     Receipt.objects.create(kind=Receipt.Kind.PAYMENT, order=order, created_at=at)
     noticing.leave(event=f"{order.code}:paid", template="paid", order=order, at=at)
 
@@ -299,9 +311,17 @@ def _each(payments: list[Payment], step: Callable[..., None], at: datetime) -> i
 
 
 def _ask_later(payment: Payment, at: datetime) -> None:
-    """The next time to ask: soon while the buyer may be paying, hourly for late money, never once it is decided."""
-    decided = payment.state not in (Payment.State.PENDING, Payment.State.EXPIRED)
-    over = at > payment.expires_at + ASK_AFTER_EXPIRY
-    wait = backoff(payment.attempts, first=FIRST_ASK, most=timedelta(minutes=5 if at < payment.expires_at else 60))
-    due = None if decided or over else at + wait
-    Payment.objects.filter(pk=payment.pk).update(next_ask_at=due, asked_at=at)
+    """The next time to ask: soon while the buyer may be paying, now and then for what may still come or go."""
+    Payment.objects.filter(pk=payment.pk).update(next_ask_at=_next_ask(payment, at), asked_at=at)
+
+
+def _next_ask(payment: Payment, at: datetime) -> datetime | None:
+    if payment.state in (Payment.State.REVERSED, Payment.State.REFUNDED):
+        return None
+    if payment.state in (Payment.State.PAID, Payment.State.HELD):
+        came = payment.paid_at or payment.created_at
+        return next((came + wait for wait in ASK_AFTER_PAID if came + wait > at), None)
+    if at > payment.expires_at + ASK_AFTER_EXPIRY:
+        return None
+    most = timedelta(minutes=5 if at < payment.expires_at else 60)
+    return at + backoff(payment.attempts, first=FIRST_ASK, most=most)

@@ -1,5 +1,9 @@
 """Doors for the workers: the steps find their own due rows, so a lost or doubled message is harmless."""
 
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
 from celery import shared_task
 from django.utils import timezone
 
@@ -13,6 +17,7 @@ from . import (
     reconciling,
     refunding,
     reserving,
+    ringing,
     warning,
 )
 
@@ -26,19 +31,19 @@ def release_expired() -> int:
 @shared_task
 def start_payments() -> int:
     """Ask gateways for the money that orders wait for."""
-    return paying.start_due(at=timezone.now())
+    return _in_turns(start_payments, paying.start_due)
 
 
 @shared_task
 def process_notifications() -> int:
     """Work through what gateways sent."""
-    return hearing.process(at=timezone.now())
+    return _in_turns(process_notifications, hearing.process)
 
 
 @shared_task
 def poll_payments() -> int:
     """Ask about payments whose notification may be lost."""
-    return paying.check_due(at=timezone.now())
+    return _in_turns(poll_payments, paying.check_due)
 
 
 @shared_task
@@ -50,7 +55,7 @@ def match_transfers() -> int:
 @shared_task
 def send_refunds() -> int:
     """Send money back."""
-    return refunding.send_refunds(at=timezone.now())
+    return _in_turns(send_refunds, refunding.send_refunds)
 
 
 @shared_task
@@ -80,10 +85,25 @@ def reconcile_open() -> int:
 @shared_task
 def send_notices() -> int:
     """Send e-mail."""
-    return noticing.send_due(at=timezone.now())
+    return _in_turns(send_notices, noticing.send_due)
 
 
 @shared_task
 def warn_low_stock() -> int:
     """Tell sellers and staff of stock that runs low."""
     return warning.warn_low_stock(at=timezone.now())
+
+
+# Long enough to work off a pile, short enough that the next kind of work is not kept waiting.
+TURN = timedelta(seconds=3)
+
+
+def _in_turns(task: Any, step: Callable[..., int]) -> int:
+    """One batch after the other until one brings nothing; what a turn does not finish queues up again."""
+    began, done = timezone.now(), 0
+    while taken := step(at=timezone.now()):
+        done += taken
+        if timezone.now() > began + TURN:
+            ringing.ring(task)
+            break
+    return done

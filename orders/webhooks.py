@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 MOST_BYTES = 100_000
 
 
-# Far above what a gateway sends; only a flood of forgeries meets it, and a true notification comes again.
-RATE = "3000/m"
+# Far above what a gateway sends in a rush; only a flood of forgeries meets it, and a true notification comes again.
+RATE = "36000/m"
 
 
 @csrf_exempt

@@ -78,8 +78,8 @@ class Site:
     processes: list[Process] = field(default_factory=list)
 
     @classmethod
-    def on(cls, folder: Path) -> "Site":
-        """A site whose processes use the test's own database, storage and authority."""
+    def on(cls, folder: Path, **more: str) -> "Site":
+        """A site on the test's own database, storage and authority; `more` is added to its processes' environment."""
         site = cls(folder=folder, url=f"http://127.0.0.1:{free_port()}", gateway_url=f"http://127.0.0.1:{free_port()}")
         site.environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": "meterai.settings.testing",
@@ -90,17 +90,19 @@ class Site:
             "SANDBOX_STORE": str(folder / "sandbox.db"),
             "SEAL_LEASE_SECONDS": "2",
             "EMAIL_URL": f"filemail://{folder}/mail",
+            **more,
         }
         return site
 
-    def web(self) -> Process:
-        return self._start("web", self._granian(self.url, "meterai.wsgi:application"))
+    def web(self, *, workers: int = 1, threads: int = 4) -> Process:
+        return self._start("web", self._granian(self.url, "meterai.wsgi:application", workers, threads))
 
-    def gateway(self) -> Process:
-        return self._start("gateway", self._granian(self.gateway_url, "orders.payments.sandbox.server:application"))
+    def gateway(self, *, threads: int = 4) -> Process:
+        target = "orders.payments.sandbox.server:application"
+        return self._start("gateway", self._granian(self.gateway_url, target, 1, threads))
 
-    def worker(self, *, scheduler: bool = True) -> Process:
-        command = [sys.executable, "-m", "celery", "-A", "meterai.celery", "worker", "-Q", QUEUES, "-c", "1"]
+    def worker(self, *, scheduler: bool = True, processes: int = 1) -> Process:
+        command = [sys.executable, "-m", "celery", "-A", "meterai.celery", "worker", "-Q", QUEUES, "-c", str(processes)]
         command += ["--without-gossip", "--without-mingle", "-l", "WARNING"]
         if scheduler:
             command += ["-B", "-s", str(self.folder / f"beat-{len(self.processes)}")]
@@ -123,21 +125,10 @@ class Site:
         self.processes.append(process)
         return process
 
-    def _granian(self, url: str, target: str) -> list[str]:
-        port = url.rsplit(":", 1)[1]
-        granian = str(Path(sys.executable).with_name("granian"))
-        return [
-            granian,
-            "--interface",
-            "wsgi",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            port,
-            "--blocking-threads",
-            "4",
-            target,
-        ]
+    def _granian(self, url: str, target: str, workers: int, threads: int) -> list[str]:
+        granian = [str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--no-ws"]
+        address = ["--host", "127.0.0.1", "--port", url.rsplit(":", 1)[1]]
+        return [*granian, *address, "--workers", str(workers), "--blocking-threads", str(threads), target]
 
     @staticmethod
     def _answers(url: str) -> bool:

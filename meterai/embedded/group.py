@@ -38,7 +38,7 @@ def commands(*, host: str, port: int, sandbox_port: int | None, schedule: Path) 
             "--workers",
             "1",
             "--blocking-threads",
-            "2",
+            "8",  # a slow or silent sandbox must still show its control page
         ]
         group["gateway"] = [*granian, *sandbox, "orders.payments.sandbox.server:application"]
     return group

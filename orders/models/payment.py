@@ -20,12 +20,13 @@ class Payment(models.Model):
         REVERSED = "reversed", _("ditarik kembali")
         REFUNDED = "refunded", _("dikembalikan")
 
-    # started -> pending; whatever the gateway says from there; nothing leaves paid but a reversal or a refund
+    # started -> pending; whatever the gateway says from there; nothing leaves paid but a reversal or a refund.
+    # To reversed also from states without money: it came and went before we looked.
     ARROWS = {
-        State.STARTED: frozenset({State.PENDING, State.PAID, State.EXPIRED, State.FAILED, State.HELD}),
-        State.PENDING: frozenset({State.PAID, State.EXPIRED, State.FAILED, State.HELD}),
-        State.EXPIRED: frozenset({State.PAID, State.HELD}),
-        State.FAILED: frozenset({State.PAID, State.HELD}),
+        State.STARTED: frozenset({State.PENDING, State.PAID, State.EXPIRED, State.FAILED, State.HELD, State.REVERSED}),
+        State.PENDING: frozenset({State.PAID, State.EXPIRED, State.FAILED, State.HELD, State.REVERSED}),
+        State.EXPIRED: frozenset({State.PAID, State.HELD, State.REVERSED}),
+        State.FAILED: frozenset({State.PAID, State.HELD, State.REVERSED}),
         State.HELD: frozenset({State.PAID, State.REVERSED, State.REFUNDED}),
         State.PAID: frozenset({State.REVERSED, State.REFUNDED}),
     }
