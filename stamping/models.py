@@ -10,6 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from meterai import links
 from orders.models import Order
 
+from .models_issued import IssuedSerial
+
+__all__ = ["Binding", "Document", "IssuedSerial"]
+
 
 @dataclass(frozen=True)
 class Binding:

@@ -19,8 +19,8 @@ from meterai import links, states, taking
 from meterai.claiming import claim
 from orders import noticing
 
-from . import authorities, files
-from .authority.engine import SealingError
+from . import authorities, files, issuing
+from .authority.engine import Job, SealingError
 from .models import Document
 from .pdf import geometry, sealing
 from .pdf.trouble import Refused
@@ -86,15 +86,17 @@ def _sealed(document: Document, at: datetime) -> sealing.Sealed:
     bound = document.binding()
     with override(bound.order.language):
         reason = gettext("Pembubuhan meterai elektronik")
-    return sealing.seal(
+    job = Job(
         source=source,
         placement=geometry.Placement(page=bound.page, x=bound.x, y=bound.y, size=bound.size),
         serial=bound.serial,
         verification_url=verification_address(bound.serial),
         reason_text=reason,
-        engine=authorities.engine(),
         at=at,
+        repeated=document.attempts > 1,
+        picture=issuing.picture_of(bound.serial) if authorities.is_remote() else b"",
     )
+    return authorities.sealer().seal(job)
 
 
 def _commit(document: Document, sealed: sealing.Sealed, name: str, at: datetime) -> bool:

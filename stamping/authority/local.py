@@ -1,19 +1,16 @@
 """The engine with a key of its own, from a PKCS #12 file."""
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from stamping.authority import certificates
 from stamping.authority.engine import SealingError
-from stamping.authority.signing import STAND_IN_DIGEST, KeptSigner, PrivateKey, RsaTemplate
-
-SPARE = 64
-"""Hexadecimal characters to spare: an ECDSA signature is not always equally long."""
+from stamping.authority.signing import SPARE, STAND_IN_DIGEST, KeptSigner, PrivateKey, RsaTemplate, asn1, raw_signature
 
 
 class LocalEngine:
@@ -24,10 +21,17 @@ class LocalEngine:
         if not certificates.may_seal(certificate) or certificate.public_key() != key.public_key():
             raise SealingError("certificate_unfit", permanent=True)
         self.certificate = certificate
-        self._key = key
-        self._signer = KeptSigner(key=key, certificate=_asn1(certificate), chain=tuple(_asn1(link) for link in chain))
+        self._raw = partial(raw_signature, key)
+        self._signer = KeptSigner(raw=self._raw_later, certificate=asn1(certificate), chain=tuple(map(asn1, chain)))
         self._template = RsaTemplate.of(self._signer) if isinstance(key, rsa.RSAPrivateKey) else None
-        self.bytes_reserved = 2 * len(self._signer.cms(STAND_IN_DIGEST)) + SPARE
+        self._bytes_reserved = 2 * len(self._signer.cms(STAND_IN_DIGEST)) + SPARE
+
+    def __repr__(self) -> str:
+        return f"<LocalEngine {self.certificate.serial_number:x}>"
+
+    @property
+    def bytes_reserved(self) -> int:
+        return self._bytes_reserved
 
     @classmethod
     def from_pkcs12(cls, *, path: Path, passphrase: str) -> "LocalEngine":
@@ -47,10 +51,8 @@ class LocalEngine:
         if not certificates.covers(self.certificate, at):
             raise SealingError("certificate_out_of_date", permanent=False)
         if self._template is not None:
-            return self._template.fill(self._key, digest)
+            return self._template.fill(self._raw, digest)
         return self._signer.cms(digest)
 
-
-def _asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
-    """The same certificate as an object of the library that pyHanko builds on."""
-    return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+    async def _raw_later(self, data: bytes) -> bytes:
+        return self._raw(data)
