@@ -47,6 +47,16 @@ FINDINGS = {
     "signed": _("PDF ini sudah bertanda tangan digital. Tanda tangan itu tetap utuh."),
     "signature_changed_after": _("PDF ini diubah setelah ditandatangani."),
     "old_version": _("Versi PDF lebih lama dari 1.6; ini tidak menghalangi pembubuhan."),
+    "would_not_hold": _(
+        "Meterai pada PDF ini tidak akan diterima semua pembaca PDF. Cetak ulang sebagai PDF dari dokumen aslinya."
+    ),
+    "contents_broken": _("Isi halaman PDF ini rusak sebagian. Buat ulang PDF dari dokumen aslinya."),
+    "unknown_protection": _("Perlindungan PDF ini tidak kami kenal. Cetak ulang sebagai PDF tanpa perlindungan."),
+    "locked_to_reader": _("PDF ini hanya dapat dibuka dengan sertifikat penerimanya. Simpan ulang tanpa perlindungan."),
+    "empty_file": _("Berkas ini kosong. Salin ulang berkas aslinya."),
+    "not_a_file": _("Ini bukan berkas biasa."),
+    "cannot_read": _("Berkas ini tidak dapat dibuka. Periksa izin bacanya."),
+    "not_written": _("Hasilnya tidak dapat disimpan. Periksa tempat dan izin tulis map tujuan."),
     "engine": _("Mesin segel sedang bermasalah."),
     "missing": _("Berkas asal tidak ditemukan di penyimpanan."),
 }

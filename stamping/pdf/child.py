@@ -1,7 +1,7 @@
 """Strangers' files are read in a process of their own, with limits on time and memory and without our
 environment.
 
-The caller's side is `examine`, `draw`, `repair` and `inspect`; the other side is `python -m
+The caller's side is `examine`, `draw`, `repair`, `suggest` and `inspect`; the other side is `python -m
 stamping.pdf.child`. On the wire, both ways: one line of JSON, then the bytes.
 """
 
@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,19 +20,23 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from stamping.pdf.facts import Inspection
-from stamping.pdf.trouble import Hostile, Unreadable
+from stamping.pdf.geometry import Placement
+from stamping.pdf.trouble import Hostile, Refused, Unreadable
 
 if TYPE_CHECKING:
     from stamping.pdf.pictures import Picture
     from stamping.pdf.preflight import Preflight
+    from stamping.pdf.suggesting import Suggestion
 
-__all__ = ["Hostile", "Unreadable", "draw", "examine", "inspect", "repair"]
+__all__ = ["Hostile", "Unreadable", "draw", "examine", "inspect", "repair", "suggest"]
 
 CPU_SECONDS = 10
 WALL_SECONDS = 15
 MEMORY_BYTES = 1_500_000_000
 PROJECT = str(Path(__file__).resolve().parents[2])
 """Where the child finds our modules."""
+ENVIRONMENT = {"PYTHONPATH": PROJECT, "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"}
+"""All that a child sees of ours: no secret can leak through a file."""
 
 
 def examine(source: bytes, max_bytes: int) -> "Preflight":
@@ -57,6 +62,14 @@ def repair(source: bytes) -> bytes:
     return _ask("repair", source)[1]
 
 
+def suggest(source: bytes, page: int | None = None) -> "Suggestion":
+    """`suggesting.suggest` in a child. Raises Hostile, Unreadable, Refused."""
+    from stamping.pdf.suggesting import Suggestion
+
+    facts, _bytes = _ask("suggest", source, page=page)
+    return Suggestion(placement=Placement(**facts["placement"]), how=facts["how"], covers=facts["covers"])
+
+
 def inspect(*, source: bytes, roots: tuple[x509.Certificate, ...], at: datetime) -> Inspection:
     """`inspecting.inspect` in a child. Never raises for what is in the file: `problem` is then `hostile`."""
     pems = [root.public_bytes(Encoding.PEM).decode() for root in roots]
@@ -68,18 +81,16 @@ def inspect(*, source: bytes, roots: tuple[x509.Certificate, ...], at: datetime)
 
 
 def _ask(verb: str, source: bytes, **options: Any) -> tuple[dict[str, Any], bytes]:
-    """One question to one child. It sees none of our environment: no secret of ours can leak through a
-    file."""
+    """One question to one child."""
     order = json.dumps({"verb": verb, **options}).encode() + b"\n"
     command = [sys.executable, "-s", "-m", "stamping.pdf.child"]
-    environment = {"PYTHONPATH": PROJECT, "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"}
     try:
         done = subprocess.run(
             command,
             input=order + source,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env=ENVIRONMENT,
             timeout=WALL_SECONDS,
             check=False,
         )
@@ -89,6 +100,8 @@ def _ask(verb: str, source: bytes, **options: Any) -> tuple[dict[str, Any], byte
     if done.returncode != 0 or not head:
         raise Hostile
     answer = json.loads(head)
+    if "refused" in answer:
+        raise Refused(answer["refused"])
     if "error" in answer:
         raise {"unreadable": Unreadable, "range": ValueError}[answer["error"]](answer["error"])
     return answer, data
@@ -107,6 +120,8 @@ def main() -> None:
     os.dup2(2, 1)
     try:
         facts, data = VERBS[order.pop("verb")](source, **order)
+    except Refused as refused:
+        facts, data = {"refused": refused.code}, b""
     except Unreadable:
         facts, data = {"error": "unreadable"}, b""
     except ValueError:
@@ -135,6 +150,12 @@ def _repair(source: bytes) -> tuple[dict[str, Any], bytes]:
     return {}, repairing.repair(source)
 
 
+def _suggest(source: bytes, page: int | None) -> tuple[dict[str, Any], bytes]:
+    from stamping.pdf import suggesting
+
+    return asdict(suggesting.suggest(source, page=page)), b""
+
+
 def _inspect(source: bytes, roots: list[str], at: str) -> tuple[dict[str, Any], bytes]:
     from stamping.pdf import inspecting
 
@@ -148,6 +169,7 @@ VERBS: dict[str, Callable[..., tuple[dict[str, Any], bytes]]] = {
     "examine": _examine,
     "draw": _draw,
     "repair": _repair,
+    "suggest": _suggest,
     "inspect": _inspect,
 }
 

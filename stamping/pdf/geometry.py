@@ -2,7 +2,7 @@
 
 A person sees the *displayed* page: cut to MediaBox ∩ CropBox, turned by /Rotate, enlarged by /UserUnit (ISO
 32000-1, 7.7.3.3). The file wants *default user space*: unturned, with an origin anywhere. Everything stored
-is in displayed points with the origin at the bottom left; only `PageFrame.to_user` knows the other side.
+is in displayed points with the origin at the bottom left; only `PageFrame` knows the other side.
 """
 
 from dataclasses import dataclass, replace
@@ -117,6 +117,23 @@ class PageFrame:
         x1, y1 = self._point(fitted.x, fitted.y)
         x2, y2 = self._point(fitted.x + fitted.size, fitted.y + fitted.size)
         return Box.of((x1, y1, x2, y2))
+
+    def to_displayed(self, box: Box) -> Box:
+        """A box of default user space (a text's, an annotation's) in displayed points; it may leave the page."""
+        x1, y1 = self._shown(box.llx, box.lly)
+        x2, y2 = self._shown(box.urx, box.ury)
+        return Box.of((x1, y1, x2, y2))
+
+    def _shown(self, x: float, y: float) -> tuple[float, float]:
+        """The way back from `_point`."""
+        box, unit = self.visible, self.user_unit
+        if self.rotation == 90:
+            return (y - box.lly) * unit, (box.urx - x) * unit
+        if self.rotation == 180:
+            return (box.urx - x) * unit, (box.ury - y) * unit
+        if self.rotation == 270:
+            return (box.ury - y) * unit, (x - box.llx) * unit
+        return (x - box.llx) * unit, (y - box.lly) * unit
 
     def _point(self, x: float, y: float) -> tuple[float, float]:
         """One displayed point (points from the bottom left) in default user space."""

@@ -8,6 +8,8 @@ from stamping.pdf.reading import elements, entry
 LETTER = (0.0, 0.0, 612.0, 792.0)
 """What viewers take for a page without a MediaBox."""
 DEEPEST_TREE = 64
+FARTHEST = 1e9
+"""No page reaches as far; infinities and what is no number stay outside."""
 
 
 def inherited(page: Any, key: str) -> Any:
@@ -27,24 +29,29 @@ def inherited(page: Any, key: str) -> Any:
 def frame_of(page: Any) -> geometry.PageFrame:
     """How this page is shown. Nonsense in an entry counts as the entry missing."""
     return geometry.frame(
-        media=_numbers(inherited(page, "/MediaBox")) or LETTER,
-        crop=_numbers(inherited(page, "/CropBox")),
-        rotation=_number(inherited(page, "/Rotate"), otherwise=0),
-        user_unit=_number(entry(page, "/UserUnit"), otherwise=1),
+        media=numbers(inherited(page, "/MediaBox")) or LETTER,
+        crop=numbers(inherited(page, "/CropBox")),
+        rotation=int(number(inherited(page, "/Rotate"), otherwise=0)),
+        user_unit=number(entry(page, "/UserUnit"), otherwise=1),
     )
 
 
-def _numbers(array: Any) -> tuple[float, float, float, float] | None:
+def numbers(array: Any) -> tuple[float, float, float, float] | None:
+    """Four numbers that span a rectangle, or None."""
     try:
-        first, second, third, fourth = (float(number) for number in elements(array))
-    except (TypeError, ValueError):
+        first, second, third, fourth = (float(each) for each in elements(array))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not all(abs(each) < FARTHEST for each in (first, second, third, fourth)):
         return None
     box = geometry.Box.of((first, second, third, fourth))
     return (first, second, third, fourth) if box.width > 0 and box.height > 0 else None
 
 
-def _number(value: Any, *, otherwise: float) -> Any:
+def number(value: Any, *, otherwise: float) -> float:
+    """The value as a number that can be reckoned with, or `otherwise`."""
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
         return otherwise
+    return found if abs(found) < FARTHEST else otherwise

@@ -3,8 +3,8 @@
 Codes, by severity (sentences are made from them elsewhere):
 
 refuse  not_pdf, unreadable, password_needed, too_large, no_pages, too_many_pages, dynamic_form,
-        page_too_small (every page), signed_and_damaged, signature_broken, certified_no_changes,
-        certified_form_only, fields_locked
+        page_too_small (every page), unknown_protection, locked_to_reader, signed_and_damaged, signature_broken,
+        certified_no_changes, certified_form_only, fields_locked
 repair  damaged_structure (no signature, and `repairing.repair` makes it whole)
 warn    near_limit (the stamp may push it over), not_a4, old_version (below 1.6, and signed), scripts,
         signature_changed_after (an earlier signature holds, but not for what came after it)
@@ -18,7 +18,7 @@ from typing import Any
 
 import pikepdf
 
-from stamping.pdf import geometry, pages, repairing
+from stamping.pdf import geometry, pages, repairing, tidying
 from stamping.pdf.reading import certified_level, elements, entry
 from stamping.pdf.trouble import Refused
 
@@ -27,6 +27,8 @@ DEFAULT_MAX_BYTES = 800_000
 STAMP_GROWTH = 20_000
 """What one stamp adds at most, in bytes."""
 MOST_PAGES = 1_000
+UNSPOKEN_REVISION = 5
+"""The encryption of Acrobat 9 alone, withdrawn in ISO 32000-2: pyHanko does not speak it."""
 A4 = (595.276, 841.89)
 A4_TOLERANCE = 4.0
 WANTED_VERSION = (1, 6)
@@ -124,23 +126,33 @@ def examine(source: bytes, max_bytes: int = DEFAULT_MAX_BYTES) -> Preflight:
     Parses a stranger's file in this process: in a web process call `child.examine`.
     """
     size = len(source)
-    if size > max_bytes:
-        return _only("too_large", size)
-    if b"%PDF-" not in source[:1024]:
-        return _only("not_pdf", size)
+    if size > max_bytes or b"%PDF-" not in source[:1024]:
+        return _only("too_large" if size > max_bytes else "not_pdf", size)
     try:
         pdf, damaged = _open(source)
     except pikepdf.PasswordError:
         return _only("password_needed", size)
     except Exception:  # qpdf reports through several kinds of error, libraries below it through more
-        return _only("unreadable", size)
+        return _only(_broken(source), size)
     try:
         with pdf:
             facts = _facts(pdf, size)
             signed = _signed_fields(pdf)
+            unspoken = pdf.is_encrypted and pdf.encryption.R == UNSPOKEN_REVISION
+            damaged = damaged or tidying.odd_tree(pdf)
     except Exception:
-        return _only("unreadable", size)
+        return _only(_broken(source), size)
+    if unspoken:
+        return _only("unknown_protection", size)
+    signed = signed or (damaged and b"/ByteRange" in source)
     return _judge(source, facts, signed=signed, damaged=damaged, max_bytes=max_bytes)
+
+
+def _broken(source: bytes) -> str:
+    """Why a file is refused that nobody can read. One with a signature in it must not be repaired."""
+    if b"/Adobe.PubSec" in source:
+        return "locked_to_reader"
+    return "signed_and_damaged" if b"/ByteRange" in source else "unreadable"
 
 
 def _only(code: str, size: int) -> Preflight:
@@ -151,12 +163,14 @@ def _open(source: bytes) -> tuple[pikepdf.Pdf, bool]:
     """The open file, and whether its structure had to be guessed."""
     if not repairing.looks_broken(source):
         try:
-            return pikepdf.open(BytesIO(source), attempt_recovery=False, suppress_warnings=True), False
+            pdf = pikepdf.open(BytesIO(source), attempt_recovery=False, suppress_warnings=True)
+            if len(pdf.pages) or pdf.is_encrypted:
+                return pdf, False
         except pikepdf.PasswordError:
             raise
         except Exception:  # noqa: S110 - whatever it was, the next line tries harder
             pass
-    return pikepdf.open(BytesIO(source), suppress_warnings=True), True
+    return repairing.open_broken(source), True
 
 
 def _facts(pdf: pikepdf.Pdf, size: int) -> Preflight:
@@ -259,9 +273,13 @@ def _signature_findings(source: bytes) -> tuple[tuple[EarlierSignature, ...], li
         codes.append((refused.code, Severity.REFUSE))
     except Exception:
         return (), [*codes, ("signed_and_damaged", Severity.REFUSE)]
+    try:
+        facts = inspecting.signatures(source)
+    except Exception:  # a signature that is no signature at all
+        return (), [*codes, ("signature_broken", Severity.REFUSE)]
     found = tuple(
         EarlierSignature(field=one.field, intact=one.intact, changed_after=one.changes is inspecting.Changes.FORBIDDEN)
-        for one in inspecting.signatures(source)
+        for one in facts
     )
     if any(not one.intact for one in found):
         codes.append(("signature_broken", Severity.REFUSE))

@@ -4,19 +4,22 @@ alike."""
 from collections.abc import Iterator
 from typing import Any
 
+import pikepdf
+
 
 def entry(dictionary: Any, key: str, otherwise: Any = None) -> Any:
     """The value behind a key, or `otherwise`. pyHanko's own `get` hands out the bare reference."""
     try:
         return dictionary[key]
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, ValueError):  # ValueError: pikepdf, of a number or a name
         return otherwise
 
 
 def elements(array: Any) -> Iterator[Any]:
-    """What stands in an array; nothing for None."""
-    for place in range(len(array) if array is not None else 0):
-        yield array[place]
+    """What stands in an array; nothing for what is none."""
+    if isinstance(array, (list, pikepdf.Array)):  # pyHanko's arrays are lists
+        for place in range(len(array)):
+            yield array[place]
 
 
 def certified_level(root: Any) -> int | None:
@@ -30,5 +33,13 @@ def certified_level(root: Any) -> int | None:
         return None
     for reference in elements(entry(signature, "/Reference")):
         if entry(reference, "/TransformMethod") == "/DocMDP":
-            return int(entry(entry(reference, "/TransformParams"), "/P", 2))
+            return _level(entry(entry(reference, "/TransformParams"), "/P", 2))
     return 2
+
+
+def _level(value: Any) -> int:
+    """The level as a number; what is none forbids everything."""
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 1

@@ -26,6 +26,16 @@ def test_the_whole_stamp_is_inside_what_is_shown(frame: geometry.PageFrame, x: f
     assert box.width == pytest.approx(box.height)
 
 
+@given(frame=frames(), x=numbers, y=numbers, size=st.floats(54, 144))
+def test_from_the_file_back_to_the_screen_is_the_same_place(
+    frame: geometry.PageFrame, x: float, y: float, size: float
+) -> None:
+    asked = geometry.Placement(page=1, x=x, y=y, size=size)
+    placement, shown = frame.fit(asked), frame.to_displayed(frame.to_user(asked))
+    assert (shown.llx, shown.lly) == pytest.approx((placement.x, placement.y), abs=1e-6)
+    assert (shown.width, shown.height) == pytest.approx((placement.size, placement.size), abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("rotation", "corner"),
     [
