@@ -15,11 +15,22 @@ class Changes(StrEnum):
     NOTHING = "nothing"
     """The seal covers the whole file."""
     PERMITTED = "permitted"
-    """Only what does not touch the document: later signatures, filled-in fields, validation data."""
+    """Only what does not touch the document: later signatures and their own fields, validation data."""
     FORBIDDEN = "forbidden"
-    """Something else: pages, text, or what the file shows in another way."""
+    """Something else: pages, text, a field filled in, or what the file shows in another way."""
     UNKNOWN = "unknown"
     """It could not be told."""
+
+
+class Shown(StrEnum):
+    """How a file without a seal for it shows a serial."""
+
+    NOTHING = "nothing"
+    """It does not, or a seal stands for it."""
+    TEXT = "text"
+    """It is written there, as in a receipt: no claim to be a stamp."""
+    PICTURE = "picture"
+    """As a stamp looks: by a QR symbol that is this site's, or by the stamp's own field without its signature."""
 
 
 class Conclusion(StrEnum):
@@ -28,8 +39,8 @@ class Conclusion(StrEnum):
     VALID = "valid"
     """This stamp was affixed to exactly this document, by the issuer's seal, and stands."""
     INVALID = "invalid"
-    """The seal is broken or forged, or the serial belongs to another document: this stamp pays no duty
-    here."""
+    """The seal is broken or forged, it is only a picture, or the serial belongs to another document: this
+    stamp pays no duty here."""
     CANCELLED = "cancelled"
     """The serial was real and has been voided or refunded: it pays no duty any more."""
     CANNOT_TELL = "cannot_tell"
@@ -38,6 +49,8 @@ class Conclusion(StrEnum):
 
 ALIVE = "AFFIXED"
 CANCELLED_STATES = frozenset({"VOID", "REFUNDED"})
+NOT_SOLD = frozenset({None, "RESERVED"})
+"""The states of a serial of ours that nobody has paid for."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +61,12 @@ class Verdict:
     seal_intact          digest, signature value and coverage of the seal are right
     certificate_trusted  it leads to a root the issuer stands behind; None: no root to compare with
     serial_known         our books hold the serial; None: not looked up
-    serial_state         its state there: RESERVED, SOLD, AFFIXED, REFUNDED, VOID
-    hash_matches         the file as sealed is, byte for byte, what our books committed for this serial
-                         (`SealFacts.prefix_sha256`); None: the books hold no hash
+    serial_state         its state there: RESERVED, SOLD, AFFIXED, REFUNDED, VOID; None: nobody ever had it
+    hash_matches         the file as sealed is, byte for byte, what our books committed for this serial; None: the
+                         books hold no hash
     changes_after        what came after the seal
+    repeated             another seal in the file uses the same serial, and the books do not say that this one is right
+    shown                how a serial without a seal is shown
     """
 
     seal_found: bool | None = None
@@ -61,6 +76,8 @@ class Verdict:
     serial_state: str | None = None
     hash_matches: bool | None = None
     changes_after: Changes = Changes.UNKNOWN
+    repeated: bool = False
+    shown: Shown = Shown.NOTHING
 
     @property
     def conclusion(self) -> Conclusion:
@@ -71,10 +88,11 @@ class Verdict:
     def reasons(self) -> tuple[str, ...]:
         """Why, the deciding one first: codes. Empty when valid.
 
-        invalid: seal_broken, certificate_untrusted, changed_after_seal, serial_of_another_document
+        invalid: seal_broken, certificate_untrusted, changed_after_seal, serial_of_another_document,
+        serial_not_sold, serial_repeated, picture_without_seal
         cancelled: serial_void, serial_refunded
-        cannot_tell: no_seal, no_document, trust_unknown, serial_unknown, serial_not_looked_up, not_affixed,
-        hash_unknown, changes_unknown, seal_not_checked
+        cannot_tell: text_without_seal, no_seal, no_document, trust_unknown, serial_unknown,
+        serial_not_looked_up, not_affixed, hash_unknown, changes_unknown, seal_not_checked
         """
         return tuple(code for _conclusion, code in self._objections())
 
@@ -87,6 +105,8 @@ class Verdict:
         yield from ((Conclusion.CANNOT_TELL, code) for code in self._gaps())
 
     def _forgeries(self) -> Iterator[str]:
+        if self.seal_found is False and self.shown is Shown.PICTURE:
+            yield "picture_without_seal"
         if not self.seal_found:
             return
         if self.seal_intact is False:
@@ -95,14 +115,20 @@ class Verdict:
             yield "certificate_untrusted"
         if self.changes_after is Changes.FORBIDDEN:
             yield "changed_after_seal"
-        if self.serial_known and self.hash_matches is False:
+        # Of a broken seal another digest says nothing: the file was changed, whichever it was.
+        if self.serial_known and self.hash_matches is False and self.seal_intact is not False:
             yield "serial_of_another_document"
+        if self.serial_known and self.serial_state in NOT_SOLD:
+            yield "serial_not_sold"
+        if self.repeated:
+            yield "serial_repeated"
 
     def _gaps(self) -> Iterator[str]:
         if self.seal_found is None:
             yield "no_document"
         elif not self.seal_found:
-            yield "no_seal"
+            if self.shown is not Shown.PICTURE:  # said already, and louder
+                yield "text_without_seal" if self.shown is Shown.TEXT else "no_seal"
         else:
             yield from self._gaps_of_the_seal()
         if self.serial_known is False:
