@@ -7,19 +7,17 @@ from django.db import IntegrityError, transaction
 from meterai import states, taking
 from meterai.models import Stamp
 
-from . import discrepancies, noticing
+from . import discrepancies, noticing, refunding
 from .models import Discrepancy, Order, Payment, Refund
 from .reserving import held_serials
 
 _REASON = "payment reversed"
-# Of these refunds the money came for stamps that were never given out.
-_GAVE_NO_STAMPS = (Refund.Reason.SURPLUS, Refund.Reason.SOLD_OUT, Refund.Reason.RECALLED, Refund.Reason.AMOUNT)
 
 
 def reverse(*, payment: Payment, at: datetime) -> None:
-    """PAID or HELD -> REVERSED. The caller holds the locks of order and payment."""
+    """To REVERSED, also where the money came and went before we looked. The caller holds order and payment locked."""
     paid_for_stamps = (
-        payment.state == Payment.State.PAID and not payment.refunds.filter(reason__in=_GAVE_NO_STAMPS).exists()
+        payment.state == Payment.State.PAID and not payment.refunds.filter(reason__in=refunding.GAVE_NO_STAMPS).exists()
     )
     states.move(payment, to=Payment.State.REVERSED, at=at, actor="gateway")
     _stop_refunds(payment, at)
