@@ -48,6 +48,8 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
     response.content_type = "application/problem+json"
     if response.status_code == status.HTTP_429_TOO_MANY_REQUESTS:
         response["Retry-After"] = "60"
+    elif response.status_code == status.HTTP_503_SERVICE_UNAVAILABLE:
+        response["Retry-After"] = "10"
     return response
 
 

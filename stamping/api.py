@@ -159,7 +159,7 @@ class Checks(APIView):
     @extend_schema(
         operation_id="check_file",
         request={"multipart/form-data": CheckSent},
-        responses={200: ReportShown, 400: _PROBLEM, 413: _PROBLEM, 429: _PROBLEM},
+        responses={200: ReportShown, 400: _PROBLEM, 413: _PROBLEM, 429: _PROBLEM, 503: _PROBLEM},
     )
     @method_decorator(ratelimit(key="ip", rate=CHECK_RATE, method="POST", block=True))
     def post(self, request: Request) -> Response:
@@ -169,7 +169,12 @@ class Checks(APIView):
         file = sent.validated_data["file"]
         if file.size > settings.MAX_VERIFY_BYTES:
             raise Problem(status_code=413, code="too_large", detail=wording.finding("too_large"))
-        return Response(report_shown(verifying.verify_file(source=file.read(), at=timezone.now())))
+        try:
+            report = verifying.verify_file(source=file.read(), at=timezone.now())
+        except verifying.Busy:
+            detail = "This machine checks as many files as it can; try again in 10 seconds."
+            raise Problem(status_code=503, code="busy", detail=detail) from None
+        return Response(report_shown(report))
 
 
 class OneSerial(APIView):

@@ -11,8 +11,9 @@ from meterai import links
 from orders.models import Order
 
 from .models_issued import IssuedSerial
+from .models_repair import Repair
 
-__all__ = ["Binding", "Document", "IssuedSerial"]
+__all__ = ["Binding", "Document", "IssuedSerial", "Repair"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Document(models.Model):
     """A person's PDF. Prepared for free and without an order; bound to one stamp before it is sealed."""
 
     class State(models.TextChoices):
+        UNFIT = "unfit", _("perlu diperbaiki")
         DRAFT = "draft", _("diunggah")
         PLACED = "placed", _("tempat meterai dipilih")
         QUEUED = "queued", _("antre pembubuhan")
@@ -39,14 +41,16 @@ class Document(models.Model):
         ERASED = "erased", _("dihapus")
 
     # draft -> placed -> queued (bound to a stamp) -> sealed; queued -> failed gives the stamp back to the buyer
+    # unfit -> draft when its person chose a repair; placed -> draft as well: another file wants another look
     ARROWS = {
+        State.UNFIT: frozenset({State.DRAFT, State.ERASED}),
         State.DRAFT: frozenset({State.PLACED, State.ERASED}),
-        State.PLACED: frozenset({State.QUEUED, State.ERASED}),
+        State.PLACED: frozenset({State.DRAFT, State.QUEUED, State.ERASED}),
         State.QUEUED: frozenset({State.SEALED, State.FAILED}),
         State.FAILED: frozenset({State.ERASED}),
         State.SEALED: frozenset({State.ERASED}),
     }
-    EDITABLE = (State.DRAFT, State.PLACED)
+    EDITABLE = (State.UNFIT, State.DRAFT, State.PLACED)
 
     id = models.UUIDField(primary_key=True, editable=False)
     state = models.CharField(_("status"), max_length=10, choices=State, default=State.DRAFT)
@@ -86,6 +90,8 @@ class Document(models.Model):
     # A worker holds the row until then; a killed worker's row is free again by itself.
     claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
     attempts = models.PositiveIntegerField(_("percobaan"), default=0)
+    # Of these, tries that the authority left without an answer: no fault of the document's, so no reason to give it up.
+    unanswered = models.PositiveIntegerField(_("tanpa jawaban penerbit"), default=0)
     failure = models.CharField(_("sebab gagal"), max_length=40, blank=True)
     link_version = models.PositiveIntegerField(default=1, editable=False)
 

@@ -21,7 +21,7 @@ from stamping.authority.local import LocalEngine
 from stamping.models import Document
 from stamping.pdf import geometry
 from stamping.pdf.sealing import seal
-from stamping.verdict import Conclusion
+from stamping.verdict import Changes, Conclusion
 from tests.stamping.conftest import DATA, NOW
 
 pytestmark = pytest.mark.django_db
@@ -154,7 +154,8 @@ def test_two_of_our_stamps_on_one_file_are_both_valid(queued: Callable[..., Docu
     report = verifying.verify_file(source=files.read(second.output), at=NOW)
     assert [one.verdict.conclusion for one in report.checked] == [Conclusion.VALID] * 2
     assert [one.serial for one in report.checked] == [first.stamp_id, second.stamp_id]
-    assert [one.after for one in report.checked] == [("metadata", "signature"), ()]
+    assert [one.verdict.changes_after for one in report.checked] == [Changes.PERMITTED, Changes.NOTHING]
+    assert "signature" in report.checked[0].after
 
 
 def test_somebody_s_own_signature_is_told_apart_and_decides_nothing(queued: Callable[..., Document]) -> None:
@@ -183,6 +184,12 @@ def test_a_busy_machine_says_so_and_when_to_come_back(client: Client, letter: by
         answer = client.post("/periksa/", {"file": SimpleUploadedFile("surat.pdf", letter)})
     assert (answer.status_code, answer["Retry-After"]) == (503, "10")
     assert "Sedang banyak yang memeriksa" in answer.content.decode()
+
+
+def test_a_busy_machine_tells_programs_too(client: Client, letter: bytes, one_turn: None) -> None:
+    with turns.turn(name=verifying.TURN):
+        answer = client.post("/api/v1/verifications", {"file": SimpleUploadedFile("surat.pdf", letter)})
+    assert (answer.status_code, answer["Retry-After"], answer.json()["code"]) == (503, "10", "busy")
 
 
 def test_a_serial_is_looked_up_even_while_the_machine_is_busy(client: Client, sealed: Document, one_turn: None) -> None:

@@ -134,7 +134,9 @@
     };
     request.onerror = request.ontimeout = failed;
     request.onload = () => {
-      if (request.status >= 502 || request.status === 429) return failed();
+      // A busy machine of ours says so on a page of ours; anything else of that kind is a lost line.
+      const ours = request.status === 503 && request.responseText.includes("<main");
+      if (!ours && (request.status >= 502 || request.status === 429)) return failed();
       if (!arrive(form, request.status, request.responseURL, request.responseText)) failed();
     };
     request.open("POST", form.action);
