@@ -1,26 +1,28 @@
 """What a person types or sends about a document."""
 
-import math
 import uuid
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.formats import get_format
 from django.utils.translation import gettext_lazy as _
 
 from . import wording
-from .pdf.geometry import DEFAULT_SIZE, LARGEST_SIZE, SMALLEST_SIZE
+from .pdf.geometry import DEFAULT_SIZE, LARGEST_SIZE, SMALLEST_SIZE, Placement
+from .pdf.page_look import MM
 from .pdf.preflight import Page
 
-MARGIN = 36.0
-PRESETS = [f"{row}-{column}" for row in ("bottom", "middle", "top") for column in ("left", "center", "right")]
+MARGIN = 13 * MM
+NUDGE = 5 * MM
+PRESETS = [f"{row}-{column}" for row in ("top", "middle", "bottom") for column in ("left", "center", "right")]
 
 
 def _pdf_input() -> forms.FileInput:
     return forms.FileInput(
         attrs={
             "accept": "application/pdf,.pdf",
-            "data-max-bytes": settings.MAX_DOCUMENT_BYTES,
+            "data-max-bytes": settings.MAX_UPLOAD_BYTES,
             "data-too-big": wording.finding("too_large"),
         }
     )
@@ -31,7 +33,7 @@ class UploadForm(forms.Form):
 
     file = forms.FileField(
         label=_("Dokumen PDF"),
-        help_text=_("Tanda tangani dulu, baru dibubuhi meterai. Paling besar 800 KB."),
+        help_text=_("Tanda tangani dulu, baru dibubuhi meterai. Sebaiknya tidak lebih dari 800 KB."),
         max_length=255,
     )
 
@@ -46,22 +48,41 @@ class UploadForm(forms.Form):
             self.add_error("file", wording.finding(code))
 
 
+class MillimetreField(forms.FloatField):
+    """A length that a person says in millimetres, with a comma or a point, and the program keeps in points."""
+
+    def __init__(self, **values: object) -> None:
+        typed = {"inputmode": "decimal", "autocomplete": "off", "maxlength": 12, "class": "short"}
+        super().__init__(widget=forms.TextInput(attrs=typed), localize=False, **values)  # type: ignore[arg-type]
+
+    def to_python(self, value: object) -> float | None:  # type: ignore[override]  # as FloatField's own is
+        typed = str(value if value is not None else "").strip().lower().removesuffix("mm").replace(",", ".")
+        millimetres = super().to_python(typed.strip())
+        return None if millimetres is None else millimetres * MM
+
+    def prepare_value(self, value: object) -> object:
+        return millimetres(value) if isinstance(value, (int, float)) else value
+
+
+def millimetres(points: float) -> str:
+    """Points as a person reads millimetres, to a tenth: `30,3`. Without separators of thousands, which would be read as
+    a decimal point again."""
+    return f"{points / MM:.1f}".removesuffix(".0").replace(".", str(get_format("DECIMAL_SEPARATOR")))
+
+
 class PlaceForm(forms.Form):
-    """Where the stamp goes: lower left corner in points from the bottom left of the page as shown."""
+    """Where the stamp goes: its lower left corner from the left and the bottom edge of the page as shown."""
 
     page = forms.IntegerField(label=_("Halaman"), min_value=1)
-    x = forms.FloatField(label=_("Dari kiri (titik)"), localize=False)
-    y = forms.FloatField(label=_("Dari bawah (titik)"), localize=False)
-    size = forms.FloatField(
-        label=_("Sisi meterai (titik)"), min_value=SMALLEST_SIZE, max_value=LARGEST_SIZE, localize=False
-    )
+    x = MillimetreField(label=_("Dari tepi kiri (mm)"))
+    y = MillimetreField(label=_("Dari tepi bawah (mm)"))
+    side = MillimetreField(label=_("Panjang sisi meterai (mm)"), required=False)
 
     def __init__(self, *args: object, pages: tuple[Page, ...], **values: object) -> None:
         super().__init__(*args, **values)  # type: ignore[arg-type]
         self.pages = pages
-        for name in ("x", "y", "size"):
-            self.fields[name].widget = forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"})
-        self.fields["page"].widget = forms.NumberInput(attrs={"min": 1, "max": len(pages), "inputmode": "numeric"})
+        numbers = {"min": 1, "max": len(pages), "inputmode": "numeric", "class": "short"}
+        self.fields["page"].widget = forms.NumberInput(attrs=numbers)
 
     def clean_page(self) -> int:
         page: int = self.cleaned_data["page"]
@@ -69,22 +90,30 @@ class PlaceForm(forms.Form):
             raise ValidationError(wording.finding("no_such_page"))
         return page
 
-    def clean(self) -> dict[str, object]:
-        for name in ("x", "y", "size"):
-            value = self.cleaned_data.get(name)
-            if value is not None and not math.isfinite(value):
-                self.add_error(name, wording.finding("bad_placement"))
-        return self.cleaned_data
+    def clean_side(self) -> float:
+        side: float | None = self.cleaned_data["side"]
+        if side is None or abs(side - DEFAULT_SIZE) < MM / 10:
+            return DEFAULT_SIZE
+        if not SMALLEST_SIZE - MM / 10 <= side <= LARGEST_SIZE:
+            raise ValidationError(_("Panjang sisi meterai paling kecil 19 mm dan paling besar 50 mm."))
+        return max(side, SMALLEST_SIZE)
+
+    @property
+    def placement(self) -> Placement:
+        """What a valid form says."""
+        said = self.cleaned_data
+        return Placement(page=said["page"], x=said["x"], y=said["y"], size=said["side"])
 
 
-def starting_place(pages: tuple[Page, ...], *, page: int, preset: str, size: float = DEFAULT_SIZE) -> dict[str, float]:
-    """The numbers of a preset such as `bottom-right` on a page (from 1), 36 points from its edge."""
-    shown = pages[page - 1]
+def preset_place(page: Page, *, number: int, preset: str, size: float = DEFAULT_SIZE) -> Placement:
+    """A preset such as `bottom-right` on a page (from 1): a bit more than a centimetre from its edges, on whole
+    millimetres."""
     row, column = preset.split("-")
-    across, up = shown.width - size, shown.height - size
+    across, up = page.width - size, page.height - size
     x = {"left": min(MARGIN, across), "center": across / 2, "right": max(across - MARGIN, 0)}[column]
     y = {"bottom": min(MARGIN, up), "middle": up / 2, "top": max(up - MARGIN, 0)}[row]
-    return {"page": page, "x": round(x, 1), "y": round(y, 1), "size": size}
+    x, y = (round(max(value, 0) / MM) * MM for value in (x, y))
+    return Placement(page=number, x=x, y=y, size=size)
 
 
 class ConfirmForm(forms.Form):

@@ -35,15 +35,7 @@ def place(*, document: Document, page: int, x: float, y: float, size: float, at:
 
     May be repeated until the person confirms. Raises OutsideThePage, NotEditable.
     """
-    pages = facts_of(document).pages
-    if not 1 <= page <= len(pages):
-        raise OutsideThePage(page)
-    shown = pages[page - 1]
-    frame = geometry.PageFrame(visible=geometry.Box(0, 0, shown.width, shown.height))
-    try:
-        fitted = frame.fit(geometry.Placement(page=page, x=x, y=y, size=size))
-    except geometry.GeometryError:
-        raise OutsideThePage(page) from None
+    fitted = fit(document=document, wanted=geometry.Placement(page=page, x=x, y=y, size=size))
     values: dict[str, Any] = {
         "page": page,
         "x": round(fitted.x, 2),
@@ -59,13 +51,26 @@ def place(*, document: Document, page: int, x: float, y: float, size: float, at:
     document.refresh_from_db()
 
 
+def fit(*, document: Document, wanted: geometry.Placement) -> geometry.Placement:
+    """The place, moved onto the page as a person sees it. Raises OutsideThePage."""
+    pages = facts_of(document).pages
+    if not 1 <= wanted.page <= len(pages):
+        raise OutsideThePage(wanted.page)
+    shown = pages[wanted.page - 1]
+    frame = geometry.PageFrame(visible=geometry.Box(0, 0, shown.width, shown.height))
+    try:
+        return frame.fit(wanted)
+    except geometry.GeometryError:
+        raise OutsideThePage(wanted.page) from None
+
+
 def attach(*, document: Document, order: Order) -> None:
     """Let a prepared document use a stamp of `order`. Raises NotEditable, NoStampLeft."""
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order.pk)
         if free_places(order) < 1:
             raise NoStampLeft(order.code)
-        free = Document.objects.filter(pk=document.pk, order=None, state__in=Document.EDITABLE)
+        free = Document.objects.filter(pk=document.pk, order=None, state__in=Document.UNBOUND)
         if not free.update(order=order):
             raise NotEditable(document.pk)
     document.order = order

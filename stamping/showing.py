@@ -14,7 +14,6 @@ from orders.showing import Moment, timeline
 
 from . import following, wording
 from .models import Document
-from .pdf.preflight import Page
 from .placing import free_places
 from .preparing import facts_of
 
@@ -42,7 +41,7 @@ class Held:
 
 def order_facts(*, order: Order, at: datetime) -> dict[str, Any]:
     """Documents, stamps, refunds and timeline of one order, in a number of queries that does not grow with any."""
-    everything = list(order.documents.order_by("created_at"))
+    everything = list(order.documents.defer("facts").order_by("created_at"))
     documents = [one for one in everything if one.state != Document.State.ERASED]
     queued = [one for one in documents if one.state == Document.State.QUEUED]
     moments = [one.queued_at for one in queued if one.queued_at]
@@ -123,21 +122,17 @@ def _shown(document: Document, ahead: int) -> Shown:
         return Shown(
             document, "waiting", _("Menunggu pembayaran"), _("Dibubuhkan otomatis begitu pembayaran diterima.")
         )
-    if state == Document.State.PLACED:
-        return Shown(document, "", _("Tempat dipilih, belum disetujui"))
-    return Shown(document, "", _("Pilih tempat meterai"))
+    if state == Document.State.UNFIT:
+        return Shown(document, "waiting", _("Perlu diperbaiki dulu"))
+    is_placed = state == Document.State.PLACED
+    return Shown(document, "", _("Tempat dipilih, belum disetujui") if is_placed else _("Pilih tempat meterai"))
 
 
 def findings(document: Document) -> list[tuple[str, str]]:
     """What preflight found, as (kind of notice, sentence)."""
-    kinds = {"repair": "good", "warn": "warn", "info": "info"}
+    kinds = {"repair": "warn", "warn": "warn", "info": "info"}
     found = facts_of(document).findings if document.facts else ()
     return [(kinds.get(one.severity, "info"), wording.finding(one.code)) for one in found if one.code != "old_version"]
-
-
-def picture_size(page: Page, *, width: int) -> tuple[int, int]:
-    """Width and height in pixels of a page's picture, so that the layout does not jump."""
-    return width, round(width * page.height / page.width)
 
 
 def _steps(order: Order, documents: list[Document]) -> list[Moment]:

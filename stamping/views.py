@@ -1,6 +1,7 @@
 """Pages of orders with their documents: an order page, preparing, placing, download."""
 
 import uuid
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 from django.conf import settings
@@ -20,15 +21,22 @@ from orders.access import open_order
 from orders.models import Order
 from orders.showing import payment_facts
 
-from . import erasing, files, placing, preparing, previewing, showing, tasks
+from . import again, erasing, files, place_showing, placing, preparing, previewing, showing, tasks, wording
 from .access import open_document
-from .forms import PRESETS, ConfirmForm, PlaceForm, UploadForm, passed_on, starting_place
+from .forms import PRESETS, ConfirmForm, PlaceForm, UploadForm, passed_on, preset_place
 from .models import Document
-from .pdf.child import Hostile, Unreadable
+from .pdf.geometry import Placement
+from .pdf.pictures import Picture
+from .pdf.trouble import Hostile, Refused, Unreadable
 
 PREPARED = "disiapkan"  # the cookie that remembers a prepared document
 # Limits an address are for floods: thousands of phones may share one behind a carrier's NAT.
 UPLOAD_RATE, CHANGE_RATE = "60/m", "240/m"
+PREVIEW_RATE = "30/m"  # a document: nobody looks more often, and a preview costs a seal
+UNSAVED = {"preset", "nudge", "look"}
+"""Buttons of the placing form that only show."""
+UNDRAWN = (ValueError, FileNotFoundError, Hostile, Unreadable)
+"""Why there is no picture: no such page or place, erased, or a file that PDFium makes nothing of."""
 
 
 @require_GET
@@ -69,38 +77,62 @@ def prepare(request: HttpRequest) -> HttpResponse:
     return render(request, "stamping/prepare.html", {"form": form}, status=422 if form.errors else 200)
 
 
-@require_GET
+@require_http_methods(["GET", "POST"])
+@ratelimit(key="ip", rate=CHANGE_RATE, method="POST", block=True)
 def document(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
-    """One document: choose a place, agree, follow, download."""
+    """One document: choose a place, agree, follow, download. A POST asks for one more stamp on the sealed file."""
     found = open_document(pk, key)
     if found.state == Document.State.ERASED:
         return render(request, "stamping/erased.html", status=410)
+    if request.method == "POST":
+        return _one_more(found, request)
     return _document_page(request, found)
 
 
 @require_POST
 @ratelimit(key="ip", rate=CHANGE_RATE, method="POST", block=True)
 def place(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
-    """Take the numbers of the form, or those of a preset; `show` only turns to another page."""
+    """Save the place that the form says. Its other buttons save nothing: they turn to another page (`turn`), move the
+    stamp (`preset`, `nudge`) or show it as it will be (`look`), and so do the same without script as with it."""
     found = open_document(pk, key)
+    if found.state not in Document.EDITABLE or found.confirmed_at:
+        return _say_final(request, found)
     pages = preparing.facts_of(found).pages
+    turned = request.POST.get("turn", "")
+    if turned.isascii() and turned.isdigit() and 1 <= int(turned[:5]) <= len(pages):
+        return _document_page(request, found, placement=place_showing.first_place(found, page=int(turned[:5])))
     form = PlaceForm(request.POST, pages=pages)
     if not form.is_valid():
         return _document_page(request, found, form=form, status=422)
-    values = dict(form.cleaned_data)
-    preset = request.POST.get("preset", "")
-    if preset in PRESETS:
-        values = starting_place(pages, page=values["page"], preset=preset, size=values["size"])
-    if "preset" in request.POST or "show" in request.POST:
-        return _document_page(request, found, form=PlaceForm(initial=values, pages=pages))
     try:
-        placing.place(document=found, at=timezone.now(), **values)
+        return _placed(request, found, form.placement)
     except (placing.NotEditable, MovedMeanwhile, NoSuchArrow):
         return _say_final(request, found)
     except placing.OutsideThePage:
         form.add_error(None, _("Tempat meterai tidak benar. Pilih ulang tempatnya."))
         return _document_page(request, found, form=form, status=422)
-    return SeeOther(found.get_absolute_url() + "#setuju")
+
+
+def _placed(request: HttpRequest, found: Document, wanted: Placement) -> HttpResponse:
+    if not UNSAVED & set(request.POST):
+        placing.place(document=found, at=timezone.now(), **asdict(wanted))
+        return SeeOther(found.get_absolute_url() + "#setuju")
+    moved = _moved(found, wanted, request)
+    return _document_page(request, found, placement=moved, is_looking="look" in request.POST)
+
+
+def _moved(found: Document, wanted: Placement, request: HttpRequest) -> Placement:
+    """The place after the button that was pressed. Raises OutsideThePage."""
+    preset, nudge = request.POST.get("preset", ""), request.POST.get("nudge", "")
+    if preset == "suggested":
+        return place_showing.first_place(found, page=wanted.page)
+    if preset in PRESETS:
+        shown = preparing.facts_of(found).pages[wanted.page - 1]
+        wanted = preset_place(shown, number=wanted.page, preset=preset, size=wanted.size)
+    elif nudge in place_showing.NUDGES:
+        right, up = place_showing.NUDGES[nudge]
+        wanted = replace(wanted, x=wanted.x + right, y=wanted.y + up)
+    return placing.fit(document=found, wanted=wanted)
 
 
 @require_POST
@@ -154,27 +186,39 @@ def remove(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
 
 @require_GET
 def page_picture(request: HttpRequest, pk: uuid.UUID, key: str, page: int) -> HttpResponse:
-    """The picture of a page."""
+    """The picture of a page, or with `?kecil` its small one."""
     found = open_document(pk, key)
+    draw = previewing.little_picture if "kecil" in request.GET else previewing.page_picture
     try:
-        picture = previewing.page_picture(document=found, page=page)
-    except (ValueError, FileNotFoundError, Hostile, Unreadable):
+        picture = draw(document=found, page=page)
+    except UNDRAWN:
         raise Http404 from None
-    return _picture(picture.data, picture.content_type)
+    return _picture(picture)
 
 
 @require_GET
+@ratelimit(key="ip", rate=CHANGE_RATE, block=True)
+@ratelimit(key="stamping.views.document_asked", rate=PREVIEW_RATE, block=True)
 def preview(request: HttpRequest, pk: uuid.UUID, key: str) -> HttpResponse:
-    """The chosen page with the stamp on it."""
+    """The page with the stamp on it: where the address says, else where it was placed."""
     found = open_document(pk, key)
     try:
-        drawn = previewing.preview_svg(document=found)
-    except (ValueError, FileNotFoundError, Hostile, Unreadable):
+        placement = placing.fit(document=found, wanted=_asked(request, found))
+        picture = previewing.preview(document=found, placement=placement)
+    except (*UNDRAWN, Refused):
         raise Http404 from None
-    response = _picture(drawn.encode(), "image/svg+xml")
-    # An SVG opened by itself is a document: nothing in it may run or load.
-    response["Content-Security-Policy"] = "default-src 'none'; img-src data:; sandbox"
-    return response
+    return _picture(picture)
+
+
+def _asked(request: HttpRequest, found: Document) -> Placement:
+    """The place `di=page_x_y_size` that a preview is asked for, in points. Raises ValueError."""
+    asked = request.GET.get("di", "")
+    if asked:
+        page, x, y, size = asked.split("_")
+        return Placement(int(page[:5]), *(float(value[:12]) for value in (x, y, size)))
+    if found.page is None or found.x is None or found.y is None or found.size is None:
+        raise ValueError("not placed")
+    return Placement(found.page, found.x, found.y, found.size)
 
 
 @require_GET
@@ -199,7 +243,7 @@ def _taken(form: UploadForm) -> Document | None:
     if not form.is_valid():
         return None
     file = form.cleaned_data["file"]
-    if file.size > settings.MAX_DOCUMENT_BYTES:
+    if file.size > settings.MAX_UPLOAD_BYTES:
         form.refuse(["too_large"])
         return None
     try:
@@ -243,52 +287,55 @@ def _prepared(request: HttpRequest) -> Document | None:
     return found if found.order_id is None and found.state in Document.EDITABLE else None
 
 
+def _one_more(found: Document, request: HttpRequest) -> HttpResponse:
+    """The sealed file, prepared again for one more stamp."""
+    try:
+        another = again.take_up(document=found, at=timezone.now())
+    except again.NotSealed:
+        return _say_final(request, found)
+    except preparing.NotTakeable as refusal:
+        for code in refusal.codes:
+            messages.error(request, wording.finding(code))
+        return SeeOther(found.get_absolute_url())
+    return _remember(SeeOther(another.get_absolute_url()), another)
+
+
 def _document_page(
     request: HttpRequest,
     found: Document,
+    *,
+    placement: Placement | None = None,
     form: PlaceForm | None = None,
     confirm_form: ConfirmForm | None = None,
+    is_looking: bool = False,
     status: int = 200,
 ) -> HttpResponse:
     facts = {"document": found, "key": found.key, "shown": showing.shown_document(found)}
     facts |= {"findings": showing.findings(found), "order": found.order}
     if found.sealed_at:
         facts["kept_until"] = found.sealed_at + timedelta(days=settings.DOCUMENT_DAYS)
+        facts["left"] = placing.free_places(found.order) if found.order else 0
     if found.state in Document.EDITABLE and not found.confirmed_at:
-        facts |= _placing_facts(found, form)
+        at = placement or _place_of(found, form)
+        facts |= place_showing.facts(document=found, placement=at, form=form)
+        facts |= _preview_facts(found, at, is_looking=is_looking)
         facts["confirm_form"] = confirm_form or ConfirmForm()
     return render(request, "stamping/document.html", facts, status=status)
 
 
-def _placing_facts(found: Document, form: PlaceForm | None) -> dict[str, object]:
-    pages = preparing.facts_of(found).pages
-    if form is None:
-        placed = {"page": found.page, "x": found.x, "y": found.y, "size": found.size}
-        initial = placed if found.page else starting_place(pages, page=len(pages), preset="bottom-right")
-        form = PlaceForm(initial=initial, pages=pages)
-    number = form["page"].value()
-    number = int(number) if str(number).isdigit() and 1 <= int(number) <= len(pages) else 1
-    shown = pages[number - 1]
-    width, height = showing.picture_size(shown, width=previewing.WIDTH)
-    return {
-        "form": form,
-        "page_number": number,
-        "page": shown,
-        "picture_width": width,
-        "picture_height": height,
-        "sizes": [[page.width, page.height] for page in pages],
-        "page_count": len(pages),
-        "presets": _preset_words(),
-    }
+def _place_of(found: Document, form: PlaceForm | None) -> Placement:
+    """Where the stamp is shown: on the page that a wrong form names, where it was placed, or where we suggest."""
+    page = form.cleaned_data.get("page") if form else None
+    if found.page is not None and page in (None, found.page):
+        return Placement(found.page, found.x or 0, found.y or 0, found.size or 0)
+    return place_showing.first_place(found, page=page)
 
 
-def _preset_words() -> list[tuple[str, str]]:
-    return [
-        ("bottom-right", _("Kanan bawah")),
-        ("bottom-left", _("Kiri bawah")),
-        ("bottom-center", _("Tengah bawah")),
-        ("top-right", _("Kanan atas")),
-    ]
+def _preview_facts(found: Document, at: Placement, *, is_looking: bool) -> dict[str, object]:
+    """The preview of what was saved, or, when it was asked for, of what the form says."""
+    saved = Placement(found.page, found.x or 0, found.y or 0, found.size or 0) if found.page else None
+    seen = at if is_looking else saved
+    return place_showing.foreseen(document=found, placement=seen) | {"is_saved": seen == saved} if seen else {}
 
 
 def _say_final(request: HttpRequest, found: Document) -> HttpResponse:
@@ -296,7 +343,12 @@ def _say_final(request: HttpRequest, found: Document) -> HttpResponse:
     return SeeOther(found.get_absolute_url())
 
 
-def _picture(data: bytes, content_type: str) -> HttpResponse:
-    response = HttpResponse(data, content_type=content_type)
+def document_asked(group: str, request: HttpRequest) -> str:
+    """The document whose preview is asked for."""
+    return str(request.resolver_match.kwargs["pk"]) if request.resolver_match else ""
+
+
+def _picture(picture: Picture) -> HttpResponse:
+    response = HttpResponse(picture.data, content_type=picture.content_type)
     response["Cache-Control"] = "private, max-age=3600"
     return response

@@ -7,12 +7,14 @@ while anything else is free. Parses a stranger's file in C++ in this process: in
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 import pikepdf
 import pypdfium2
+from PIL import Image
 
 from stamping.pdf import inkmap, pages
 from stamping.pdf.geometry import DEFAULT_SIZE, SMALLEST_SIZE, Box, PageFrame, Placement
@@ -32,12 +34,12 @@ CLEAR, MARGIN, STEP = 4.0, 14.0, 4.0
 """Points: kept clear round the stamp, kept to the edge of the page, and between two places tried."""
 BESIDE = 260.0
 """Points from the signature block within which a place still stands beside it."""
+UNSEEN = ("/Link", "/Popup")
+"""Notes that nothing is lost by covering."""
 ASKS_FOR_PASSWORD = 4
 """PDFium's FPDF_ERR_PASSWORD."""
 RIGHT = 12.0
 """Points by which a place at the right must be nearer: the stamp's custom is at the left of the signature."""
-SPECKS = 0.004
-"""The part of a square that may be specks of dust on a scan when nothing is wholly clear."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,19 @@ def suggest(source: bytes, *, page: int | None = None, size: float = DEFAULT_SIZ
 
     Raises Unreadable, and Refused(`no_pages`, `no_such_page`, `page_too_small`, `password_needed`).
     """
+    with opened(source) as (pdf, document):
+        return suggest_in(pdf, document, page=page, size=size)
+
+
+@contextmanager
+def opened(source: bytes) -> Iterator[tuple[pikepdf.Pdf, pypdfium2.PdfDocument]]:
+    """The file in both readers. Raises Unreadable, Refused(`password_needed`), also for errors of theirs inside."""
     try:
         with pikepdf.open(BytesIO(source), suppress_warnings=True) as pdf:
             document = pypdfium2.PdfDocument(source)
             try:
                 document.init_forms()
-                return _suggest(pdf, document, page, size)
+                yield pdf, document
             finally:
                 document.close()
     except pypdfium2.PdfiumError as error:
@@ -70,7 +79,10 @@ def suggest(source: bytes, *, page: int | None = None, size: float = DEFAULT_SIZ
         raise Unreadable from error
 
 
-def _suggest(pdf: pikepdf.Pdf, document: pypdfium2.PdfDocument, page: int | None, size: float) -> Suggestion:
+def suggest_in(
+    pdf: pikepdf.Pdf, document: pypdfium2.PdfDocument, *, page: int | None = None, size: float = DEFAULT_SIZE
+) -> Suggestion:
+    """`suggest` in a file that is open already. Raises Unreadable, Refused."""
     count = min(len(pdf.pages), len(document))
     if not count:
         raise Refused("no_pages")
@@ -112,30 +124,38 @@ def _occurrences(text: pypdfium2.PdfTextPage, word: str, frame: PageFrame) -> It
 
 def _on(pdf: pikepdf.Pdf, document: pypdfium2.PdfDocument, number: int, words: Box | None, size: float) -> Suggestion:
     frame = pages.frame_of(pdf.pages[number - 1].obj)
-    page = document[number - 1]
-    wide, high = page.get_size()
-    if not (wide > 0 and high > 0):
-        raise Unreadable
-    picture = page.render(scale=inkmap.scale(wide, high), grayscale=True).to_pil()
+    picture = drawn(document[number - 1])
     kept = [Box(words.llx - CLEAR, words.lly - PEN_ROOM, words.urx + CLEAR, words.lly)] if words else []
-    ink = inkmap.InkMap(picture, frame, taken=_taken(pdf.pages[number - 1].obj, frame), kept_free=kept)
+    marked = [box for _kind, box in taken(pdf.pages[number - 1].obj, frame)]
+    ink = inkmap.InkMap(picture, frame, taken=marked, kept_free=kept)
     return _best(ink, frame, number, words, min(size, frame.width, frame.height))
 
 
-def _taken(page: Any, frame: PageFrame) -> list[Box]:
-    """Fields and notes on the page, filled or not, in displayed points."""
+def drawn(page: pypdfium2.PdfPage) -> Image.Image:
+    """The page's picture in grey, as coarse as an ink map wants it. Raises Unreadable."""
+    wide, high = page.get_size()
+    if not (wide > 0 and high > 0):
+        raise Unreadable
+    picture: Image.Image = page.render(scale=inkmap.scale(wide, high), grayscale=True).to_pil()
+    return picture
+
+
+def taken(page: Any, frame: PageFrame) -> list[tuple[str, Box]]:
+    """Fields and notes on the page, filled or not, in displayed points, each with what it is: `signature` (also a stamp
+    or a field that waits for one) or `field`."""
     boxes = []
     for note in list(elements(entry(page, "/Annots")))[:MOST_NOTES]:
         rect = pages.numbers(entry(note, "/Rect"))
         hidden = pages.number(entry(note, "/F", 0), otherwise=0)
-        if rect and entry(note, "/Subtype") != "/Link" and not int(hidden) & 2:
-            boxes.append(frame.to_displayed(Box.of(rect)))
+        if rect and entry(note, "/Subtype") not in UNSEEN and not int(hidden) & 2:
+            signs = pages.inherited(note, "/FT") == "/Sig" or entry(note, "/Subtype") == "/Stamp"
+            boxes.append(("signature" if signs else "field", frame.to_displayed(Box.of(rect))))
     return boxes
 
 
 def _best(ink: inkmap.InkMap, frame: PageFrame, number: int, words: Box | None, size: float) -> Suggestion:
     sizes = [size, *(smaller for smaller in (72.0, SMALLEST_SIZE) if smaller < size)]
-    for specks in (0.0, SPECKS):
+    for specks in (0.0, inkmap.SPECKS):
         for side in sizes:
             most = specks * side * side * inkmap.SCALE**2
             free = [spot for spot in _spots(frame, side) if ink.ink(spot[0], spot[1], side, around=CLEAR) <= most]
