@@ -21,15 +21,18 @@ from meterai.states import MovedMeanwhile, NoSuchArrow
 from orders.access import open_order
 from orders.serializers import ProblemShown
 
-from . import files, placing, preparing, tasks, verifying, wording
+from . import files, placing, preparing, repairs, tasks, verifying, wording
 from .access import open_document
 from .models import Document
+from .pdf.mendable import Kind
 from .serializers import (
     Agreement,
     CheckSent,
     DocumentSent,
     DocumentShown,
     Placement,
+    RepairAsked,
+    RepairDecision,
     ReportShown,
     SealShown,
     document_shown,
@@ -37,7 +40,7 @@ from .serializers import (
     seal_shown,
 )
 
-UPLOAD_RATE, CHANGE_RATE, CHECK_RATE = "60/m", "240/m", "60/m"
+UPLOAD_RATE, CHANGE_RATE, CHECK_RATE, MEND_RATE = "60/m", "240/m", "60/m", "30/m"
 SERIAL = re.compile(r"[A-Z0-9]{22}")
 
 _PROBLEM = OpenApiResponse(ProblemShown, description="Problem details")
@@ -58,7 +61,8 @@ class Documents(APIView):
     )
     @method_decorator(ratelimit(key="ip", rate=UPLOAD_RATE, method="POST", block=True))
     def post(self, request: Request) -> Response:
-        """Examine a PDF and keep it. 422 with the code of the reason when it cannot take a stamp."""
+        """Examine a PDF and keep it; `unfit` when a repair must be chosen first. 422 with the code of the reason when
+        it cannot take a stamp."""
         sent = DocumentSent(data=request.data)
         sent.is_valid(raise_exception=True)
         file = sent.validated_data["file"]
@@ -77,6 +81,69 @@ class OneDocument(APIView):
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         """Where the document stands."""
         return Response(document_shown(_opened(request, pk)))
+
+
+class DocumentRepairs(APIView):
+    """Repairs are made here, to be looked at; they decide nothing."""
+
+    @extend_schema(
+        operation_id="make_repair",
+        parameters=[_KEY],
+        request=RepairAsked,
+        responses={
+            201: DocumentShown,
+            400: _PROBLEM,
+            404: _PROBLEM,
+            409: _PROBLEM,
+            422: _PROBLEM,
+            429: _PROBLEM,
+            503: _PROBLEM,
+        },
+    )
+    @method_decorator(ratelimit(key="ip", rate=MEND_RATE, method="POST", block=True))
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        """Make a mended copy beside the original; 422 with the code of the reason when that is in vain."""
+        document = _opened(request, pk)
+        asked = RepairAsked(data=request.data)
+        asked.is_valid(raise_exception=True)
+        try:
+            repairs.make(document=document, kind=Kind(asked.validated_data["kind"]), at=timezone.now())
+        except repairs.NotOffered:
+            raise _not_offered() from None
+        except repairs.NotMendable as refusal:
+            raise Problem(status_code=422, code=refusal.code, detail=wording.finding(refusal.code)) from None
+        except repairs.Busy:
+            detail = "This machine repairs as many files as it can; try again in 10 seconds."
+            raise Problem(status_code=503, code="busy", detail=detail) from None
+        return Response(document_shown(document), status=201)
+
+
+class RepairChoice(APIView):
+    """The word on a mended copy."""
+
+    @extend_schema(
+        operation_id="choose_repair",
+        parameters=[_KEY],
+        request=RepairDecision,
+        responses={200: DocumentShown, 400: _PROBLEM, 404: _PROBLEM, 409: _PROBLEM, 429: _PROBLEM},
+    )
+    @method_decorator(ratelimit(key="ip", rate=CHANGE_RATE, method="POST", block=True))
+    def post(self, request: Request, pk: uuid.UUID, kind: str) -> Response:
+        """Let the copy be the document from now on, or keep the original. A chosen copy is a draft: place it anew."""
+        document = _opened(request, pk)
+        asked = RepairDecision(data=request.data)
+        asked.is_valid(raise_exception=True)
+        offers = (one.offer for one in repairs.choices(document=document) if one.offer and one.kind.value == kind)
+        offer = next((one for one in offers if one.after_sha256 == asked.validated_data["sha256"]), None)
+        try:
+            if offer is None:
+                raise repairs.NotOffered(kind)
+            decide = repairs.choose if asked.validated_data["use"] else repairs.decline
+            decide(repair=offer, at=timezone.now())
+        except repairs.NotOffered:
+            raise _not_offered() from None
+        document.refresh_from_db()
+        return Response(document_shown(document))
 
 
 class DocumentPlacement(APIView):
@@ -191,6 +258,11 @@ class OneSerial(APIView):
 
 def _opened(request: Request, pk: uuid.UUID) -> Document:
     return open_document(pk, request.headers.get("X-Document-Key", ""))
+
+
+def _not_offered() -> Problem:
+    detail = "This document is not offered that repair, or not any more."
+    return Problem(status_code=409, code="not_offered", detail=detail)
 
 
 def _final() -> Problem:

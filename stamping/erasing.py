@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from meterai import states
 
-from . import files
+from . import files, repairs
 from .models import Document
 
 # A prepared document that nobody bought a stamp for.
@@ -25,12 +25,14 @@ def erase(*, document: Document, at: datetime, actor: str) -> None:
     )
     files.drop(source)
     files.drop_outputs(document=document.pk)
+    repairs.forget(document=document, at=at, actor=actor)
 
 
 def erase_old(*, at: datetime, limit: int = 200) -> int:
-    """Erase what has been kept long enough; returns how many."""
+    """Erase what has been kept long enough; returns how many. Files that a choice of repair left behind go as well."""
+    repairs.tidy(limit=limit)
     kept = Q(sealed_at__lt=at - timedelta(days=settings.DOCUMENT_DAYS), state=Document.State.SEALED)
-    never_used = Q(created_at__lt=at - ABANDONED, state__in=Document.EDITABLE, confirmed_at=None)
+    never_used = Q(created_at__lt=at - ABANDONED, state__in=Document.UNBOUND, confirmed_at=None)
     documents = list(Document.objects.filter(kept | never_used)[:limit])
     for document in documents:
         erase(document=document, at=at, actor="sweeper")

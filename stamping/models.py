@@ -10,10 +10,11 @@ from django.utils.translation import gettext_lazy as _
 from meterai import links
 from orders.models import Order
 
+from .models_batch import Bundle, BundleFile
 from .models_issued import IssuedSerial
 from .models_repair import Repair
 
-__all__ = ["Binding", "Document", "IssuedSerial", "Repair"]
+__all__ = ["Binding", "Bundle", "BundleFile", "Document", "IssuedSerial", "Repair"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Document(models.Model):
         State.FAILED: frozenset({State.ERASED}),
         State.SEALED: frozenset({State.ERASED}),
     }
-    EDITABLE = (State.UNFIT, State.DRAFT, State.PLACED)
+    EDITABLE = (State.DRAFT, State.PLACED)
+    UNBOUND = (State.UNFIT, *EDITABLE)
 
     id = models.UUIDField(primary_key=True, editable=False)
     state = models.CharField(_("status"), max_length=10, choices=State, default=State.DRAFT)
@@ -107,6 +109,12 @@ class Document(models.Model):
                 condition=Q(state="placed", confirmed_at__isnull=False),
             ),
             models.Index(name="document_in_queue", fields=["queued_at"], condition=Q(state="queued")),
+            models.Index(name="document_failed", fields=["failure"], condition=Q(state="failed")),
+            models.Index(
+                name="document_to_sweep",
+                fields=["claimed_until"],
+                condition=Q(state__in=["sealed", "failed"], claimed_until__isnull=False),
+            ),
             models.Index(name="document_by_output", fields=["output_sha256"], condition=~Q(output_sha256="")),
         ]
         constraints = [

@@ -1,4 +1,4 @@
-"""Prepared: a PDF is taken, examined and, where it can be, repaired; free, without an order, before any rush."""
+"""Prepared: a PDF is taken and examined; free, without an order, before any rush. What may be repaired: `repairs`."""
 
 import hashlib
 import uuid
@@ -13,7 +13,7 @@ from orders.models import Order
 
 from . import files
 from .models import Document
-from .pdf import child
+from .pdf import child, mendable
 from .pdf.preflight import Preflight
 
 
@@ -25,14 +25,18 @@ class NotTakeable(Exception):
         self.codes = codes
 
 
-def take_up(*, name: str, source: bytes, at: datetime, order: Order | None = None) -> Document:
-    """Examine a person's PDF in a limited process, repair its structure where needed, and keep it as a DRAFT.
+def take_up(
+    *, name: str, source: bytes, at: datetime, order: Order | None = None, identity: uuid.UUID | None = None
+) -> Document:
+    """Examine a person's PDF in a limited process and keep it, byte for byte as it came: as a DRAFT, or as UNFIT where
+    it takes a stamp only once its person has chosen a repair.
 
-    The bytes kept now are the bytes that will be sealed. Raises NotTakeable.
+    The bytes kept are the bytes that will be sealed. Raises NotTakeable.
     """
-    source, facts = _usable(source)
+    facts = examine(source)
     document = Document(
-        id=uuid.uuid4(),
+        id=identity or uuid.uuid4(),  # one that is given makes a repeat after a kill the same document
+        state=Document.State.UNFIT if mendable.needed(facts) else Document.State.DRAFT,
         order=order,
         name=_tidy(name),
         source_sha256=hashlib.sha256(source).hexdigest(),
@@ -51,30 +55,26 @@ def facts_of(document: Document) -> Preflight:
     return Preflight.from_json(document.facts)
 
 
-def _usable(source: bytes) -> tuple[bytes, Preflight]:
-    facts = _examine(source)
-    if not facts.repairable:
-        return source, facts
+def examine(source: bytes) -> Preflight:
+    """What preflight finds, in a limited process. Raises NotTakeable."""
     try:
-        mended = child.repair(source)
-    except (child.Hostile, child.Unreadable):
-        raise NotTakeable(["unreadable"]) from None
-    after = _examine(mended)
-    if after.repairable:
-        raise NotTakeable(["unreadable"])
-    repaired = tuple(finding for finding in facts.findings if finding.severity == "repair")
-    return mended, Preflight(**{**after.__dict__, "findings": repaired + after.findings})
-
-
-def _examine(source: bytes) -> Preflight:
-    try:
-        facts = child.examine(source, max_bytes=settings.MAX_DOCUMENT_BYTES)
+        facts = child.examine(
+            source,
+            max_bytes=settings.MAX_DOCUMENT_BYTES,
+            upload_bytes=settings.MAX_UPLOAD_BYTES,
+            versions=versions(),
+        )
     except child.Hostile:
         raise NotTakeable(["hostile"]) from None
     refusals = [finding.code for finding in facts.findings if finding.severity == "refuse"]
     if refusals:
         raise NotTakeable(refusals)
     return facts
+
+
+def versions() -> tuple[str, str]:
+    """The oldest and the newest version of PDF that the issuer takes."""
+    return settings.PDF_OLDEST_VERSION, settings.PDF_NEWEST_VERSION
 
 
 def _tidy(name: str) -> str:

@@ -6,9 +6,11 @@ from django.conf import settings
 from django.urls import reverse
 from rest_framework import serializers
 
-from . import wording
+from . import repair_showing, wording
 from .models import Document
 from .pdf.geometry import DEFAULT_SIZE, LARGEST_SIZE, SMALLEST_SIZE
+from .pdf.mendable import Kind
+from .pdf.preflight import Preflight
 from .preparing import facts_of
 from .verifying import Checked, Report
 
@@ -53,8 +55,66 @@ class FindingShown(serializers.Serializer):  # type: ignore[type-arg]
     """One thing that preflight noticed."""
 
     code = serializers.CharField(help_text="Stable, for programs.")
-    severity = serializers.CharField(help_text="repair (done already), warn or info")
+    severity = serializers.CharField(help_text="repair (needed before the stamp), warn or info")
     text = serializers.CharField()
+
+
+class FactsShown(serializers.Serializer):  # type: ignore[type-arg]
+    """What preflight found in the file as it is now."""
+
+    sha256 = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    version = serializers.CharField(allow_blank=True, help_text='Of PDF, like "1.7".')
+    is_a4 = serializers.BooleanField(help_text="Every page is A4, upright or across.")
+    encrypted = serializers.BooleanField()
+    forbidden = serializers.ListField(
+        child=serializers.CharField(), help_text="What its owner reserves: print, copy, change, comment, fill."
+    )
+    scripts = serializers.BooleanField()
+    form = serializers.BooleanField()
+    attachments = serializers.IntegerField(help_text="Files inside the file.")
+    signatures = serializers.IntegerField(help_text="Signatures that it came with.")
+    text = serializers.CharField(allow_blank=True, help_text="all, some or none of the pages hold text")
+
+
+class RepairAsked(serializers.Serializer):  # type: ignore[type-arg]
+    """Which repair to make. It takes seconds, changes nothing yet, and a repeat answers with the same copy."""
+
+    kind = serializers.ChoiceField(choices=[kind.value for kind in Kind])
+
+
+class RepairDecision(serializers.Serializer):  # type: ignore[type-arg]
+    """The word on a copy, named by its digest: use it, or keep the original."""
+
+    sha256 = serializers.RegexField(r"^[0-9a-f]{64}$", help_text="Of the copy, as its `after` says.")
+    use = serializers.BooleanField()
+
+
+class CopyShown(serializers.Serializer):  # type: ignore[type-arg]
+    """The original or the mended copy."""
+
+    sha256 = serializers.CharField()
+    bytes = serializers.IntegerField()
+
+
+class LossShown(serializers.Serializer):  # type: ignore[type-arg]
+    """How far the page that differs most is from the original's, drawn; `decibels` is null where no pixel differs."""
+
+    decibels = serializers.FloatField(allow_null=True)
+    largest = serializers.IntegerField(help_text="Of 255.")
+    page = serializers.IntegerField()
+
+
+class RepairShown(serializers.Serializer):  # type: ignore[type-arg]
+    """A repair that the document may have; `after` is there once it was made."""
+
+    kind = serializers.CharField(help_text="structure, size, page_size or version")
+    needed = serializers.BooleanField(help_text="Without it the document takes no stamp.")
+    text = serializers.CharField(help_text="What would be done or, once made, what was.")
+    before = CopyShown(allow_null=True)
+    after = CopyShown(allow_null=True)
+    loss = LossShown(allow_null=True, help_text="Null where there is nothing to compare.")
+    loss_text = serializers.CharField(allow_blank=True)
 
 
 class DocumentShown(serializers.Serializer):  # type: ignore[type-arg]
@@ -62,9 +122,11 @@ class DocumentShown(serializers.Serializer):  # type: ignore[type-arg]
 
     id = serializers.UUIDField()
     key = serializers.CharField(help_text="The secret: send it as X-Document-Key, never in an address.")
-    state = serializers.CharField(help_text="draft, placed, queued, sealed, failed or erased")
+    state = serializers.CharField(help_text="unfit (choose a repair), draft, placed, queued, sealed, failed or erased")
     pages = PageShown(many=True)
+    facts = FactsShown(allow_null=True)
     findings = FindingShown(many=True)
+    repairs = RepairShown(many=True)
     placement = Placement(allow_null=True)
     order = serializers.CharField(allow_blank=True)
     confirmed_at = serializers.DateTimeField(allow_null=True)
@@ -114,6 +176,8 @@ def document_shown(document: Document) -> dict[str, Any]:
         "key": document.key,
         "state": document.state,
         "pages": [{"width": page.width, "height": page.height} for page in facts.pages] if facts else [],
+        "facts": _facts_shown(document, facts) if facts else None,
+        "repairs": [_repair_shown(one) for one in repair_showing.offers(document)],
         "findings": [
             {"code": one.code, "severity": one.severity.value, "text": wording.finding(one.code)}
             for one in (facts.findings if facts else ())
@@ -126,6 +190,28 @@ def document_shown(document: Document) -> dict[str, Any]:
         "sha256": document.output_sha256,
         "failure": document.failure,
         "page": settings.SITE_URL + reverse("stamping:document", args=[document.pk, document.key]),
+    }
+
+
+def _facts_shown(document: Document, facts: Preflight) -> dict[str, Any]:
+    names = ("size_bytes", "version", "is_a4", "encrypted", "scripts", "form", "attachments", "text")
+    return {name: getattr(facts, name) for name in names} | {
+        "sha256": document.source_sha256,
+        "forbidden": list(facts.forbidden),
+        "signatures": len(facts.signatures),
+    }
+
+
+def _repair_shown(offer: repair_showing.Offer) -> dict[str, Any]:
+    lost = offer.lost
+    return {
+        "kind": offer.kind,
+        "needed": offer.needed,
+        "text": offer.done or offer.promise,
+        "before": {"sha256": offer.before.sha256, "bytes": offer.before.bytes} if offer.before else None,
+        "after": {"sha256": offer.after.sha256, "bytes": offer.after.bytes} if offer.after else None,
+        "loss": {"decibels": lost.decibels, "largest": lost.largest, "page": lost.page} if lost else None,
+        "loss_text": offer.loss,
     }
 
 

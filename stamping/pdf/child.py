@@ -39,13 +39,13 @@ ENVIRONMENT = {"PYTHONPATH": PROJECT, "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": 
 """All that a child sees of ours: no secret can leak through a file."""
 
 
-def examine(source: bytes, max_bytes: int) -> "Preflight":
+def examine(source: bytes, max_bytes: int, **limits: Any) -> "Preflight":
     """`preflight.examine` in a child. Raises Hostile."""
     from stamping.pdf import preflight
 
-    if len(source) > max_bytes:
+    if len(source) > max(max_bytes, limits.get("upload_bytes", 0)):
         return preflight.examine(source, max_bytes)  # refused by its length alone: not worth a process
-    facts, _bytes = _ask("examine", source, max_bytes=max_bytes)
+    facts, _bytes = _ask("examine", source, max_bytes=max_bytes, **limits)
     return preflight.Preflight.from_json(facts)
 
 
@@ -130,10 +130,10 @@ def main() -> None:
     answers.flush()
 
 
-def _examine(source: bytes, max_bytes: int) -> tuple[dict[str, Any], bytes]:
+def _examine(source: bytes, **limits: Any) -> tuple[dict[str, Any], bytes]:
     from stamping.pdf import preflight
 
-    return preflight.examine(source, max_bytes).as_json(), b""
+    return preflight.examine(source, **limits).as_json(), b""
 
 
 def _draw(source: bytes, page: int, width: int) -> tuple[dict[str, Any], bytes]:

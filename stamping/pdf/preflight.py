@@ -4,21 +4,22 @@ Codes, by severity (sentences are made from them elsewhere):
 
 refuse  not_pdf, unreadable, password_needed, too_large, no_pages, too_many_pages, dynamic_form,
         page_too_small (every page), unknown_protection, locked_to_reader, signed_and_damaged, signature_broken,
-        certified_no_changes, certified_form_only, fields_locked
-repair  damaged_structure (no signature, and `repairing.repair` makes it whole)
-warn    near_limit (the stamp may push it over), not_a4, old_version (below 1.6, and signed), scripts,
+        signed_too_large, certified_no_changes, certified_form_only, fields_locked
+repair  damaged_structure, over_limit (up to `upload_bytes`): no signature, and a repair is worth a try
+warn    near_limit (the stamp may push it over), not_a4, old_version (and signed), new_version, scripts, attachments,
         signature_changed_after (an earlier signature holds, but not for what came after it)
-info    old_version (below 1.6, unsigned), encrypted, signed, form
+info    old_version (unsigned), encrypted, restricted (its owner forbids something), signed, form, no_text
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from io import BytesIO
 from typing import Any
 
 import pikepdf
 
-from stamping.pdf import geometry, pages, repairing, tidying
+from stamping.pdf import geometry, pages, repairing, tidying, traits
 from stamping.pdf.reading import certified_level, elements, entry
 from stamping.pdf.trouble import Refused
 
@@ -31,7 +32,8 @@ UNSPOKEN_REVISION = 5
 """The encryption of Acrobat 9 alone, withdrawn in ISO 32000-2: pyHanko does not speak it."""
 A4 = (595.276, 841.89)
 A4_TOLERANCE = 4.0
-WANTED_VERSION = (1, 6)
+VERSIONS = ("1.6", "2.0")
+"""The oldest and the newest version that issuers and portals take."""
 
 
 class Severity(StrEnum):
@@ -76,8 +78,12 @@ class EarlierSignature:
 
 @dataclass(frozen=True)
 class Preflight:
-    """The facts of one file. `version` is like "1.7" and empty when unknown; `certified_level` is 1, 2, 3 or
-    None."""
+    """The facts of one file.
+
+    `version` is like "1.7" and empty when unknown; `certified_level` is 1, 2, 3 or None. `fields_locked`: an earlier
+    signature forbids new fields. `forbidden`: what its owner reserves (`traits.LIMITS`). `text`: all, some or none of
+    its pages hold text; empty when unknown.
+    """
 
     size_bytes: int
     pages: tuple[Page, ...] = ()
@@ -89,6 +95,10 @@ class Preflight:
     xfa: bool = False
     form: bool = False
     findings: tuple[Finding, ...] = ()
+    fields_locked: bool = False
+    attachments: int = 0
+    forbidden: tuple[str, ...] = ()
+    text: str = ""
 
     @property
     def is_a4(self) -> bool:
@@ -110,24 +120,36 @@ class Preflight:
 
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> "Preflight":
+        """Facts that others keep beside ours are left alone; facts that are younger than the row have their default."""
+        known = {one.name for one in fields(cls)}
         return cls(
             **{
-                **facts,
+                **{name: value for name, value in facts.items() if name in known},
                 "pages": tuple(Page(**page) for page in facts["pages"]),
                 "signatures": tuple(EarlierSignature(**one) for one in facts["signatures"]),
                 "findings": tuple(Finding(one["code"], Severity(one["severity"])) for one in facts["findings"]),
+                "forbidden": tuple(facts.get("forbidden", ())),
             }
         )
 
 
-def examine(source: bytes, max_bytes: int = DEFAULT_MAX_BYTES) -> Preflight:
+@dataclass(frozen=True)
+class _Limits:
+    max_bytes: int
+    versions: tuple[str, str]
+
+
+def examine(
+    source: bytes, max_bytes: int = DEFAULT_MAX_BYTES, *, upload_bytes: int = 0, versions: tuple[str, str] = VERSIONS
+) -> Preflight:
     """The facts and findings of a file; never raises for what is in it.
 
-    Parses a stranger's file in this process: in a web process call `child.examine`.
+    Up to `upload_bytes` a file that is too large is one to be repaired, beyond it is refused; by default no such file
+    is looked at. Parses a stranger's file in this process: in a web process call `child.examine`.
     """
     size = len(source)
-    if size > max_bytes or b"%PDF-" not in source[:1024]:
-        return _only("too_large" if size > max_bytes else "not_pdf", size)
+    if size > max(max_bytes, upload_bytes) or b"%PDF-" not in source[:1024]:
+        return _only("not_pdf" if b"%PDF-" not in source[:1024] else "too_large", size)
     try:
         pdf, damaged = _open(source)
     except pikepdf.PasswordError:
@@ -136,16 +158,17 @@ def examine(source: bytes, max_bytes: int = DEFAULT_MAX_BYTES) -> Preflight:
         return _only(_broken(source), size)
     try:
         with pdf:
-            facts = _facts(pdf, size)
-            signed = _signed_fields(pdf)
+            carried = traits.carried(pdf)
+            facts = _facts(pdf, size, carried)
             unspoken = pdf.is_encrypted and pdf.encryption.R == UNSPOKEN_REVISION
             damaged = damaged or tidying.odd_tree(pdf)
     except Exception:
         return _only(_broken(source), size)
     if unspoken:
         return _only("unknown_protection", size)
-    signed = signed or (damaged and b"/ByteRange" in source)
-    return _judge(source, facts, signed=signed, damaged=damaged, max_bytes=max_bytes)
+    facts = replace(facts, text=traits.text_layer(source))
+    signed = carried.signed or (damaged and b"/ByteRange" in source)
+    return _judge(source, facts, signed=signed, damaged=damaged, limits=_Limits(max_bytes, (versions[0], versions[1])))
 
 
 def _broken(source: bytes) -> str:
@@ -173,7 +196,7 @@ def _open(source: bytes) -> tuple[pikepdf.Pdf, bool]:
     return repairing.open_broken(source), True
 
 
-def _facts(pdf: pikepdf.Pdf, size: int) -> Preflight:
+def _facts(pdf: pikepdf.Pdf, size: int, carried: traits.Carried) -> Preflight:
     form = entry(pdf.Root, "/AcroForm")
     found = []
     for page in list(pdf.pages)[: MOST_PAGES + 1]:
@@ -185,9 +208,11 @@ def _facts(pdf: pikepdf.Pdf, size: int) -> Preflight:
         version=_version(pdf),
         encrypted=pdf.is_encrypted,
         certified_level=certified_level(pdf.Root),
-        scripts=_has_scripts(pdf),
+        scripts=carried.scripts,
         xfa=entry(form, "/XFA") is not None,
         form=any(entry(field, "/FT") != "/Sig" for field in elements(entry(form, "/Fields"))),
+        attachments=carried.attachments,
+        forbidden=traits.forbidden(pdf),
     )
 
 
@@ -200,28 +225,10 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
-def _has_scripts(pdf: pikepdf.Pdf) -> bool:
-    return any(isinstance(thing, pikepdf.Dictionary) and "/JS" in thing for thing in _everything(pdf))
-
-
-def _everything(pdf: pikepdf.Pdf) -> Any:
-    """Every object and the dictionaries directly inside, where actions stand."""
-    for thing in pdf.objects:
-        yield thing
-        if isinstance(thing, pikepdf.Dictionary):
-            yield from (value for _key, value in thing.items() if isinstance(value, pikepdf.Dictionary))
-
-
-def _signed_fields(pdf: pikepdf.Pdf) -> bool:
-    return any(
-        isinstance(thing, pikepdf.Dictionary) and "/ByteRange" in thing and "/Contents" in thing
-        for thing in pdf.objects
-    )
-
-
-def _judge(source: bytes, facts: Preflight, *, signed: bool, damaged: bool, max_bytes: int) -> Preflight:
+def _judge(source: bytes, facts: Preflight, *, signed: bool, damaged: bool, limits: _Limits) -> Preflight:
     signatures: tuple[EarlierSignature, ...] = ()
-    codes: list[tuple[str, Severity]] = list(_shape_findings(facts, max_bytes))
+    codes: list[tuple[str, Severity]] = list(_shape_findings(facts))
+    codes += [*_content_findings(facts), *_limit_findings(facts, limits, signed=signed)]
     if signed and damaged:
         codes.append(("signed_and_damaged", Severity.REFUSE))
     elif damaged:
@@ -232,14 +239,26 @@ def _judge(source: bytes, facts: Preflight, *, signed: bool, damaged: bool, max_
     if facts.certified_level is not None:
         code = "certified_no_changes" if facts.certified_level == 1 else "certified_form_only"
         codes.append((code, Severity.REFUSE))
-    if _numbers(facts.version) < WANTED_VERSION:
-        codes.append(("old_version", Severity.WARN if signed else Severity.INFO))
     order = list(Severity)
     findings = sorted({Finding(*code) for code in codes}, key=lambda one: (order.index(one.severity), one.code))
-    return Preflight(**{**facts.__dict__, "signatures": signatures, "findings": tuple(findings)})
+    locked = any(finding.code == "fields_locked" for finding in findings)
+    return replace(facts, signatures=signatures, findings=tuple(findings), fields_locked=locked)
 
 
-def _shape_findings(facts: Preflight, max_bytes: int) -> Any:
+def _limit_findings(facts: Preflight, limits: _Limits, *, signed: bool) -> Iterator[tuple[str, Severity]]:
+    """Findings that depend on what issuers and portals take."""
+    if facts.size_bytes > limits.max_bytes:
+        yield ("signed_too_large", Severity.REFUSE) if signed else ("over_limit", Severity.REPAIR)
+    elif facts.size_bytes + STAMP_GROWTH > limits.max_bytes:
+        yield "near_limit", Severity.WARN
+    oldest, newest = (_numbers(version) for version in limits.versions)
+    if _numbers(facts.version) < oldest:
+        yield "old_version", Severity.WARN if signed else Severity.INFO
+    elif _numbers(facts.version) > newest:
+        yield "new_version", Severity.WARN
+
+
+def _shape_findings(facts: Preflight) -> Iterator[tuple[str, Severity]]:
     """Findings that follow from the facts alone."""
     smallest = geometry.SMALLEST_PAGE
     if not facts.pages:
@@ -250,16 +269,20 @@ def _shape_findings(facts: Preflight, max_bytes: int) -> Any:
         yield "not_a4", Severity.WARN
     if len(facts.pages) > MOST_PAGES:
         yield "too_many_pages", Severity.REFUSE
-    if facts.size_bytes + STAMP_GROWTH > max_bytes:
-        yield "near_limit", Severity.WARN
-    if facts.xfa:
-        yield "dynamic_form", Severity.REFUSE
-    if facts.scripts:
-        yield "scripts", Severity.WARN
-    if facts.encrypted:
-        yield "encrypted", Severity.INFO
-    if facts.form:
-        yield "form", Severity.INFO
+
+
+def _content_findings(facts: Preflight) -> Iterator[tuple[str, Severity]]:
+    """What the file carries that a person should know of."""
+    found = {
+        ("dynamic_form", Severity.REFUSE): facts.xfa,
+        ("scripts", Severity.WARN): facts.scripts,
+        ("attachments", Severity.WARN): facts.attachments,
+        ("encrypted", Severity.INFO): facts.encrypted,
+        ("restricted", Severity.INFO): facts.forbidden,
+        ("form", Severity.INFO): facts.form,
+        ("no_text", Severity.INFO): facts.text == "none",
+    }
+    yield from (finding for finding, holds in found.items() if holds)
 
 
 def _signature_findings(source: bytes) -> tuple[tuple[EarlierSignature, ...], list[tuple[str, Severity]]]:

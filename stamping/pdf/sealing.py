@@ -65,7 +65,7 @@ def seal(
     if not SERIAL.fullmatch(serial) or not PRINTABLE_ADDRESS.fullmatch(verification_url):
         raise ValueError("a serial has 22 letters A-Z and digits, an address starts with http(s)://")
     task = _Task(placement, serial, verification_url, f"[{serial}] {reason_text}".strip(), engine, at)
-    data = _with_repair(source, lambda whole: _seal(whole, task))
+    data = _with_repair(source, lambda whole: _seal(whole, task), field=field_name(serial))
     return Sealed(data=data, sha256=hashlib.sha256(data).hexdigest())
 
 
@@ -74,9 +74,9 @@ def field_name(serial: str) -> str:
     return f"Meterai-{serial}"
 
 
-def _with_repair(source: bytes, attempt: Callable[[bytes], bytes]) -> bytes:
+def _with_repair(source: bytes, attempt: Callable[[bytes], bytes], *, field: str) -> bytes:
     """The one place where a library's own errors end. A broken file without signatures is repaired, then
-    tried again."""
+    tried again; what comes of that is opened anew, since a repair may carry on what no reader can decrypt."""
     if not repairing.looks_broken(source):
         try:
             return attempt(source)
@@ -88,11 +88,15 @@ def _with_repair(source: bytes, attempt: Callable[[bytes], bytes]) -> bytes:
     if guards.looks_signed(source):
         raise Refused("signed_and_damaged")
     try:
-        return attempt(repairing.repair(source))
+        sealed = attempt(repairing.repair(source))
+        found = any(one.field_name == field for one in guards.open_leniently(sealed).embedded_regular_signatures)
     except (Refused, SealingError):
         raise
     except Exception as error:
         raise Refused("unreadable") from error
+    if not found:
+        raise Refused("unreadable")
+    return sealed
 
 
 def _seal(source: bytes, task: _Task) -> bytes:

@@ -18,10 +18,13 @@ def test_a_letter_is_kept_as_it_came(letter: bytes) -> None:
     assert preparing.facts_of(document).pages[0].is_a4
 
 
-def test_a_broken_structure_is_mended_and_said() -> None:
-    document = preparing.take_up(name="x.pdf", source=(DATA / "damaged.pdf").read_bytes(), at=NOW)
+def test_a_broken_structure_is_said_and_left_for_its_person_to_mend() -> None:
+    source = (DATA / "damaged.pdf").read_bytes()
+    document = preparing.take_up(name="x.pdf", source=source, at=NOW)
     codes = {finding.code for finding in preparing.facts_of(document).findings}
-    assert "damaged_structure" in codes
+    assert "damaged_structure" in codes and document.state == Document.State.UNFIT
+    with default_storage.open(document.source) as kept:
+        assert kept.read() == source
 
 
 @pytest.mark.parametrize(
@@ -29,7 +32,7 @@ def test_a_broken_structure_is_mended_and_said() -> None:
     [
         (b"not a pdf at all", "not_pdf"),
         (b"%PDF-1.7\n" + b"x" * 100, "unreadable"),
-        (b"%PDF-1.7\n" + b"x" * 900_000, "too_large"),
+        (b"%PDF-1.7\n" + b"x" * 10_000_001, "too_large"),
         ((DATA / "certified-1.pdf").read_bytes(), "certified_no_changes"),
         ((DATA / "locked.pdf").read_bytes(), "password_needed"),
     ],
