@@ -4,7 +4,10 @@ from django.contrib import admin
 
 from meterai.desk import ReadOnly
 
+from . import bundle_admin
 from .models import Document
+
+__all__ = ["DocumentAdmin", "bundle_admin"]
 
 
 @admin.register(Document)

@@ -3,7 +3,8 @@
     read -> done before? -> a limited child examines, places and seals -> write beside, then rename -> journal
 
 Killed anywhere, it leaves whole files only; run again, it does what is missing. OUT/.meterai holds a lock, the journal
-of what was written from what, and the files being written.
+of what was written from what, and the files being written. Who seals is the run's `seals`: `Throwaway` here, with
+serials that no batch holds, or `bulk_stock.Stocked`, with the sold stamps of an order.
 """
 
 import base64
@@ -20,14 +21,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from .authority.engine import Engine, SealingError
+from .bundle_wording import file as reason_of
 from .pdf.geometry import Placement
 from .pdf.handling import Outcome, Wish
 from .pdf.trouble import Hostile
 from .pdf.warm import Warm
-from .wording import finding
 
 KEPT = ".meterai"
 """The folder in OUT that is ours."""
@@ -64,25 +65,34 @@ class Judged:
         return self.code not in OURS
 
 
-OURS = frozenset({"engine", "not_written"})
+OURS = frozenset({"engine", "not_written", "not_sealed_yet"})
 Address = Callable[[str], str]
 
 
-@dataclass
+class Seals(Protocol):
+    """Who seals one file after another, from several threads at once."""
+
+    @property
+    def order(self) -> str:
+        """The code of the order whose stamps are used; empty without one."""
+
+    def seal(self, *, name: str, source: bytes, place: Placement | None) -> tuple[dict[str, Any], bytes]:
+        """(facts for its line, the sealed file); facts with a `code` are a refusal. Raises Hostile, SealingError."""
+
+    def close(self) -> None:
+        """Nothing more is to be sealed."""
+
+
+@dataclass(frozen=True)
 class Run:
-    """What holds for a whole run. `place` is None where a free place is to be found; `at` is aware."""
+    """What holds for a whole run. `place` is None where a free place is to be found."""
 
     source: Path
     out: Path
-    engine: Engine
-    address: Address
-    reason: str
-    at: datetime
+    seals: Seals
     place: Placement | None = None
     max_bytes: int = MOST_BYTES
     jobs: int = 1
-    _own: threading.local = field(default_factory=threading.local)
-    _children: list[Warm] = field(default_factory=list)
 
 
 def seal_folder(run: Run) -> Iterator[Judged]:
@@ -93,8 +103,7 @@ def seal_folder(run: Run) -> Iterator[Judged]:
             yield from pool.map(lambda name: _judge(run, journal, name), _names(run.source))
         finally:
             pool.shutdown(cancel_futures=True)
-            for child in run._children:
-                child.close()
+            run.seals.close()
 
 
 def specimen_serial(name: str, source: bytes) -> str:
@@ -190,7 +199,7 @@ def _judge(run: Run, journal: _Journal, name: str) -> Judged:
     if code and code not in OURS:
         _drop_stale(run, journal, name)
     spent = round((time.monotonic() - start) * 1000)
-    verdict, reason = ("refused", finding(code)) if code else ("sealed", "")
+    verdict, reason = ("refused", reason_of(code)) if code else ("sealed", "")
     return Judged(file=name, verdict=verdict, reason=reason, milliseconds=spent, **facts)
 
 
@@ -204,25 +213,60 @@ class _Unfit(Exception):
 
 def _attempt(run: Run, journal: _Journal, name: str) -> dict[str, Any]:
     source = _read(run.source / name, run.max_bytes)
-    asked = {"input": hashlib.sha256(source).hexdigest(), "asked": _place_json(run.place)}
+    digest = hashlib.sha256(source).hexdigest()
+    asked = {"input": digest, "asked": _place_json(run.place), "order": run.seals.order}
     known = journal.find(name)
     if known and asked.items() <= known.items() and _digest(run.out / name) == known["output"]:
         return {"serial": known["serial"], "place": known["place"], "notes": tuple(known["notes"]), "again": True}
-    wish = Wish(
-        serial=(serial := specimen_serial(name, source)),
-        address=run.address(serial),
-        reason=run.reason,
-        at=run.at,
-        max_bytes=run.max_bytes,
-        place=run.place,
-    )
-    outcome, sealed = _child(run).handle(source=source, wish=wish, engine=run.engine)
-    if outcome.code:
-        return {"code": outcome.code, "notes": outcome.notes}
+    done, sealed = run.seals.seal(name=name, source=source, place=run.place)
+    if done.get("code"):
+        return done
     _write(run.out, name, sealed)
-    done = {"serial": serial, "place": _shown_place(outcome), "notes": outcome.notes}
-    journal.note(name, {**asked, "output": hashlib.sha256(sealed).hexdigest(), **done})
+    kept = {key: done[key] for key in ("serial", "place", "notes")}
+    journal.note(name, {**asked, "output": hashlib.sha256(sealed).hexdigest(), **kept})
     return done
+
+
+@dataclass
+class Throwaway:
+    """Seals with SPESIMEN serials in limited children, one a thread; needs no database. `at` is aware."""
+
+    engine: Engine
+    address: Address
+    reason: str
+    at: datetime
+    max_bytes: int = MOST_BYTES
+    order: str = ""
+    _own: threading.local = field(default_factory=threading.local)
+    _children: list[Warm] = field(default_factory=list)
+
+    def seal(self, *, name: str, source: bytes, place: Placement | None) -> tuple[dict[str, Any], bytes]:
+        """See `Seals.seal`."""
+        wish = Wish(
+            serial=(serial := specimen_serial(name, source)),
+            address=self.address(serial),
+            reason=self.reason,
+            at=self.at,
+            max_bytes=self.max_bytes,
+            place=place,
+        )
+        outcome, sealed = self._child().handle(source=source, wish=wish, engine=self.engine)
+        if outcome.code:
+            return {"code": outcome.code, "notes": outcome.notes}, b""
+        return {"serial": serial, "place": _shown_place(outcome), "notes": outcome.notes}, sealed
+
+    def close(self) -> None:
+        """End every child."""
+        for child in self._children:
+            child.close()
+
+    def _child(self) -> Warm:
+        """This thread's own child."""
+        own: Warm | None = getattr(self._own, "child", None)
+        if own is None:
+            own = self._own.child = Warm()
+            self._children.append(own)
+        return own
 
 
 def _place_json(place: Placement | None) -> list[float] | None:
@@ -230,17 +274,12 @@ def _place_json(place: Placement | None) -> list[float] | None:
 
 
 def _shown_place(outcome: Outcome) -> dict[str, Any] | None:
-    place = outcome.place
-    return {"page": place.page, "x": place.x, "y": place.y, "size": place.size, "how": outcome.how} if place else None
+    return shown_place(outcome.place, outcome.how) if outcome.place else None
 
 
-def _child(run: Run) -> Warm:
-    """This thread's own child."""
-    own: Warm | None = getattr(run._own, "child", None)
-    if own is None:
-        own = run._own.child = Warm()
-        run._children.append(own)
-    return own
+def shown_place(place: Placement, how: str) -> dict[str, Any]:
+    """A place as a line of the report has it."""
+    return {"page": place.page, "x": place.x, "y": place.y, "size": place.size, "how": how}
 
 
 def _read(path: Path, max_bytes: int) -> bytes:

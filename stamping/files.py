@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 
 
@@ -12,9 +12,19 @@ def keep_source(*, document: uuid.UUID, data: bytes) -> str:
     return _save(f"sources/{_shelf(document)}/{document}.pdf", data)
 
 
+def drop_source(*, document: uuid.UUID) -> None:
+    """Remove the upload of a document whose row was never written: a killed worker may have left it."""
+    default_storage.delete(f"sources/{_shelf(document)}/{document}.pdf")
+
+
 def keep_output(*, document: uuid.UUID, data: bytes) -> str:
     """Store a sealed document under its own digest, so that a repeat never overwrites what was committed."""
     return _save(f"sealed/{_shelf(document)}/{document}/{hashlib.sha256(data).hexdigest()[:32]}.pdf", data)
+
+
+def keep_archive(*, bundle: uuid.UUID, file: File) -> str:  # type: ignore[type-arg]
+    """Store a ZIP, a piece at a time; returns its name."""
+    return default_storage.save(f"archives/{_shelf(bundle)}/{bundle}.zip", file)
 
 
 def read(name: str) -> bytes:

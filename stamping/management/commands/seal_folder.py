@@ -14,9 +14,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.translation import gettext, override
 
+from orders.models import Order
 from stamping import bulk
 from stamping.authority import development
 from stamping.authority.local import LocalEngine
+from stamping.bulk_stock import NotPaid, Stocked
 from stamping.pdf.geometry import Placement
 from stamping.sealing import verification_address
 
@@ -31,7 +33,8 @@ class Command(BaseCommand):
     help = (
         "Seal the PDFs of the folder IN into the folder OUT, which takes the same shape. Writes one JSON line a file: "
         "file, verdict (sealed or refused), code, reason, milliseconds, serial, place. A bad file is a line and never "
-        "the end. May be stopped and run again: what is sealed stays. Exit 0 when every file was judged."
+        "the end. May be stopped and run again: what is sealed stays. Exit 0 when every file was judged. "
+        "With --order the sold stamps of that order are used, one a file, and never two for the same bytes."
     )
     requires_system_checks: list[str] = []
 
@@ -41,13 +44,14 @@ class Command(BaseCommand):
         parser.add_argument("--place", type=_place, default=None, metavar="auto|X,Y,PAGE", help=_place.__doc__)
         parser.add_argument("--report", type=Path, default=None, metavar="FILE.jsonl", help="else to standard output")
         parser.add_argument("--jobs", type=int, default=1, metavar="N", help="files at a time")
+        parser.add_argument("--order", default="", metavar="CODE", help="use the sold stamps of this paid order")
         parser.add_argument("--no-stock", action="store_true", help="throw-away SPESIMEN serials; needs no database")
         parser.add_argument("--max-bytes", type=int, default=bulk.MOST_BYTES, metavar="N", help="refuse larger files")
         parser.add_argument("--language", choices=["id", "en"], default="id", help="of the reasons")
 
     def handle(self, *arguments: Any, **options: Any) -> None:
-        if not options["no_stock"]:
-            raise CommandError("Serials from stock belong to an order: upload its documents there, or give --no-stock.")
+        if bool(options["order"]) == options["no_stock"]:
+            raise CommandError("Serials from stock belong to an order: give its code with --order, or --no-stock.")
         if not 1 <= options["jobs"] <= 64:
             raise CommandError("--jobs is between 1 and 64.")
         report: Path | None = options["report"]
@@ -96,17 +100,29 @@ def _place(text: str) -> Placement | None:
 
 
 def _run(options: dict[str, Any]) -> bulk.Run:
+    names = ("source", "out", "place", "max_bytes", "jobs")
+    seals: bulk.Seals = _stocked(options["order"]) if options["order"] else _throwaway(options)
+    return bulk.Run(seals=seals, **{name: options[name] for name in names})
+
+
+def _stocked(code: str) -> Stocked:
+    order = Order.objects.filter(code=code).first()
+    try:
+        if order is not None:
+            return Stocked(order, clock=timezone.now)
+    except NotPaid as found:
+        raise CommandError(f"Order {code} has no stamps to use: it is {found}.") from None
+    raise CommandError(f"There is no order {code}.")
+
+
+def _throwaway(options: dict[str, Any]) -> bulk.Throwaway:
     at = timezone.now()
-    return bulk.Run(
-        source=options["source"],
-        out=options["out"],
+    return bulk.Throwaway(
         engine=_engine(options["out"], at=at),
         address=verification_address,
         reason=gettext("Pembubuhan meterai elektronik"),
         at=at,
-        place=options["place"],
         max_bytes=options["max_bytes"],
-        jobs=options["jobs"],
     )
 
 
