@@ -6,7 +6,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from . import authorities, erasing, placing, sealing
+from . import authorities, bundle_checking, bundles, erasing, placing, sealing
 
 log = logging.getLogger(__name__)
 ROUNDS = 50
@@ -22,14 +22,23 @@ def seal_due() -> int:
     for _ in range(ROUNDS):
         sealed = sealing.seal_due(at=timezone.now(), limit=1 if authorities.is_remote() else 4)
         done += sealed
-        if not sealed or time.monotonic() > last:
+        # One that failed by itself must not end the round for those behind it; a silent authority must.
+        if time.monotonic() > last or not (sealed or sealing.has_more(at=timezone.now())):
             break
     return done
 
 
 @shared_task
+def check_bundles() -> int:
+    """Examine the files of ZIPs that were sent, for a while; the next round goes on with whoever waits longest."""
+    return bundle_checking.check_due(at=timezone.now())
+
+
+@shared_task
 def erase_old() -> int:
     """Erase what has been kept long enough."""
+    bundles.erase_old(at=timezone.now())
+    sealing.sweep(at=timezone.now())
     return erasing.erase_old(at=timezone.now())
 
 

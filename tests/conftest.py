@@ -35,7 +35,7 @@ def no_network_inside_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def fresh_limits(request: pytest.FixtureRequest) -> None:
     """No test meets the limits that another one used up."""
-    if DATABASE_FIXTURES & set(request.fixturenames):
+    if DATABASE_FIXTURES & set(request.fixturenames) or request.node.get_closest_marker("django_db"):
         cache.clear()
 
 

@@ -5,8 +5,9 @@ output; a file without signatures that fails here is repaired and sealed again, 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from io import BytesIO
+from typing import Any
 
 import pikepdf
 import pypdfium2
@@ -55,6 +56,41 @@ class Proof:
         return self.acceptable, self.strict, -self.quirks
 
 
+@dataclass(frozen=True)
+class Look:
+    """The second look at a file that is about to be handed out: what must hold of it.
+
+    `seal_holds`: it opens again, and the seal with this serial is whole. `earlier_hold`: every other signature is what
+    it was. `visible`: the stamp is seen on its page.
+    """
+
+    seal_holds: bool
+    earlier_hold: bool
+    visible: bool
+
+    @property
+    def is_good(self) -> bool:
+        return self.seal_holds and self.earlier_hold and self.visible
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def look(*, source: bytes, sealed: bytes, serial: str, place: geometry.Placement, seen: float = SEEN) -> Look:
+    """Look again at a sealed file. Whoever sealed it, the seal is known by its serial. Never raises for what is in it.
+
+    `seen`: the least part of the stamp's square that must look other than before.
+    """
+    before, after = _signatures(source), _signatures(sealed)
+    ours = [one for one in after if one.reason.startswith(f"[{serial}]")]
+    fine = (Changes.NOTHING, Changes.PERMITTED)  # long-term data follows the seal
+    return Look(
+        seal_holds=len(ours) == 1 and ours[0].intact and ours[0].changes in fine,
+        earlier_hold=_still_hold(before, [one for one in after if one not in ours]),
+        visible=_visible(source, sealed, place, seen),
+    )
+
+
 def proofread(*, source: bytes, sealed: bytes, field: str, place: geometry.Placement) -> Proof:
     """Compare the file before and after. `field` is the seal's. Never raises for what is in the file."""
     before, after = _signatures(source), _signatures(sealed)
@@ -63,7 +99,7 @@ def proofread(*, source: bytes, sealed: bytes, field: str, place: geometry.Place
     return Proof(
         seal_holds=len(ours) == 1 and ours[0].intact and ours[0].changes is Changes.NOTHING,
         earlier_hold=_still_hold(before, [one for one in after if one.field != field]),
-        visible=_visible(source, sealed, place),
+        visible=_visible(source, sealed, place, SEEN),
         strict=_strictly_valid(sealed),
         contents_whole=not any(line.startswith("ERROR") for line in said),
         quirks=len(said),
@@ -112,7 +148,7 @@ def _strictly_valid(data: bytes) -> bool:
         return False
 
 
-def _visible(source: bytes, sealed: bytes, place: geometry.Placement) -> bool:
+def _visible(source: bytes, sealed: bytes, place: geometry.Placement, seen: float) -> bool:
     """Whether the page looks other than before where the stamp stands."""
     try:
         before, after = _picture(source, place.page), _picture(sealed, place.page)
@@ -126,7 +162,7 @@ def _visible(source: bytes, sealed: bytes, place: geometry.Placement) -> bool:
     corners = (left * after.width, top * after.height, (left + wide) * after.width, (top + high) * after.height)
     box = (math.floor(corners[0]), math.floor(corners[1]), math.ceil(corners[2]), math.ceil(corners[3]))
     changed = ImageChops.difference(before, after).point([int(level > 8) for level in range(256)])
-    return sum(changed.crop(box).tobytes()) >= SEEN * (box[2] - box[0]) * (box[3] - box[1])
+    return sum(changed.crop(box).tobytes()) >= seen * (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _picture(data: bytes, page: int) -> Image.Image:

@@ -1,6 +1,6 @@
 """A warm child for many files: it loads the libraries once and then takes each file in a fork of its own, with limits.
 
-    parent ── order + file ──> child ── fork ──> grandchild: reads, draws, seals
+    parent ── order + file ──> child ── fork ──> grandchild: reads, draws, seals, or looks again at what was sealed
            <── "sign this digest" ──────────────┤  (the key stays with the parent)
            ── signature ───────────────────────>┤
            <── outcome + sealed file ───────────┘
@@ -16,17 +16,20 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from stamping.authority.engine import Engine, SealingError
-from stamping.pdf import appearance
+from stamping.pdf import appearance, geometry, proofreading
 from stamping.pdf.child import ENVIRONMENT, MEMORY_BYTES
 from stamping.pdf.handling import Outcome, Wish, handle
 from stamping.pdf.trouble import Hostile
 
 CPU_SECONDS, WALL_SECONDS = 30, 60
 LONGEST_ANSWER = 1_000_000_000
+Said = TypeVar("Said")
 
 
 class Warm:
@@ -39,13 +42,30 @@ class Warm:
 
     def handle(self, *, source: bytes, wish: Wish, engine: Engine) -> tuple[Outcome, bytes]:
         """`handling.handle` within the limits. Raises Hostile, SealingError."""
+        order = {"wish": wish.as_json(), "bytes_reserved": engine.bytes_reserved}
+        return self._within_limits(lambda process: self._talk(process, order, source, wish.at, engine))
+
+    def look(
+        self, *, source: bytes, sealed: bytes, serial: str, place: geometry.Placement, seen: float
+    ) -> proofreading.Look:
+        """`proofreading.look` within the limits. Raises Hostile."""
+        asked = {"serial": serial, "place": asdict(place), "seen": seen}
+        order = {"look": asked, "source_length": len(source), **self._limits}
+
+        def ask(process: subprocess.Popen[bytes]) -> proofreading.Look:
+            _send(_given(process.stdin), order, source + sealed)
+            said, _data = _receive(_given(process.stdout))
+            return proofreading.Look(**said["look"])
+
+        return self._within_limits(ask)
+
+    def _within_limits(self, talk: Callable[[subprocess.Popen[bytes]], Said]) -> Said:
         process = self._running()
-        order = {"wish": wish.as_json(), "bytes_reserved": engine.bytes_reserved, **self._limits}
         # Killing the child is what ends every wait of ours on its pipes.
         watchdog = threading.Timer(self._wall_seconds, _kill, [process])
         watchdog.start()
         try:
-            return self._talk(process, order, source, wish.at, engine)
+            return talk(process)
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             self.close()
             raise Hostile from error
@@ -82,19 +102,24 @@ class Warm:
     def _talk(
         self, process: subprocess.Popen[bytes], order: dict[str, Any], source: bytes, at: datetime, engine: Engine
     ) -> tuple[Outcome, bytes]:
-        if process.stdin is None or process.stdout is None:
-            raise EOFError
-        _send(process.stdin, order, source)
+        questions, answers = _given(process.stdin), _given(process.stdout)
+        _send(questions, {**order, **self._limits}, source)
         signed = 0
         while True:
-            said, data = _receive(process.stdout)
+            said, data = _receive(answers)
             if "digest" not in said:
                 break
             if signed > 2:  # sealed, repaired and sealed again: no file needs a third
                 raise EOFError
             signed += 1
-            _send(process.stdin, {}, engine.sign(digest=bytes.fromhex(said["digest"]), at=at))
+            _send(questions, {}, engine.sign(digest=bytes.fromhex(said["digest"]), at=at))
         return Outcome.from_json(said["outcome"]), data
+
+
+def _given(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise EOFError
+    return pipe
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -173,12 +198,26 @@ def _take(order: dict[str, Any], source: bytes, orders: IO[bytes], answers: IO[b
     ended = 1
     try:
         limit(cpu_seconds=order["cpu"], memory_bytes=order["memory"])
-        wish = Wish.from_json(order["wish"])
-        outcome, data = handle(source=source, wish=wish, engine=_Asking(order["bytes_reserved"], answers, orders))
-        _send(answers, {"outcome": outcome.as_json()}, data)
+        if "look" in order:
+            _send(answers, {"look": _look(order, source).as_json()}, b"")
+        else:
+            wish = Wish.from_json(order["wish"])
+            outcome, data = handle(source=source, wish=wish, engine=_Asking(order["bytes_reserved"], answers, orders))
+            _send(answers, {"outcome": outcome.as_json()}, data)
         ended = 0
     finally:
         os._exit(ended)
+
+
+def _look(order: dict[str, Any], both: bytes) -> proofreading.Look:
+    asked, length = order["look"], order["source_length"]
+    return proofreading.look(
+        source=both[:length],
+        sealed=both[length:],
+        serial=asked["serial"],
+        place=geometry.Placement(**asked["place"]),
+        seen=asked["seen"],
+    )
 
 
 def limit(*, cpu_seconds: int, memory_bytes: int) -> None:
