@@ -1,5 +1,7 @@
 """The shop for programs: the same steps as the pages. Every refusal is a problem document (RFC 9457)."""
 
+from django.conf import settings
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django_ratelimit.decorators import ratelimit
@@ -12,7 +14,7 @@ from rest_framework.views import APIView
 from meterai import taking
 from meterai.problems import Problem, idempotency_key
 
-from . import allowing, ordering, paying, ringing, tasks
+from . import allowing, gatekeeping, ordering, paying, ringing, tasks
 from .access import open_order
 from .models import Order
 from .payments.gateway import PaymentError
@@ -32,6 +34,12 @@ _IDEMPOTENCY = OpenApiParameter(
 _ORDER_KEY = OpenApiParameter(
     "X-Order-Key", OpenApiTypes.STR, OpenApiParameter.HEADER, required=True, description="The order's `key`"
 )
+_QUEUE_PASS = OpenApiParameter(
+    gatekeeping.PASS_HEADER,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The `token` of a pass; needed while the shop has a queue (503 `queue` without one).",
+)
 
 
 class Orders(APIView):
@@ -39,7 +47,7 @@ class Orders(APIView):
 
     @extend_schema(
         operation_id="place_order",
-        parameters=[_IDEMPOTENCY],
+        parameters=[_IDEMPOTENCY, _QUEUE_PASS],
         request=OrderWish,
         responses={
             201: OrderShown,
@@ -48,6 +56,7 @@ class Orders(APIView):
             409: _PROBLEM,
             422: _PROBLEM,
             429: _PROBLEM,
+            503: _PROBLEM,
         },
     )
     @method_decorator(ratelimit(key="ip", rate=ORDER_RATE, method="POST", block=True))
@@ -60,7 +69,7 @@ class Orders(APIView):
         asked = OrderWish(data=request.data)
         asked.is_valid(raise_exception=True)
         known = Order.objects.filter(idempotency_key=key).exists()
-        order = _place(asked, key)
+        order = _placed(request, asked, key)
         ringing.ring(tasks.start_payments)
         return Response(order_shown(order), status=200 if known else 201)
 
@@ -105,6 +114,20 @@ class Prices(APIView):
         asked = PriceAsked(data=request.query_params)
         asked.is_valid(raise_exception=True)
         return Response(price_shown(price(quantity=asked.validated_data["quantity"])))
+
+
+def _placed(request: Request, asked: OrderWish, key: str) -> Order:
+    """The order, past the shop's door."""
+    at = timezone.now()
+    seller = asked.validated_data.get("reseller", "")
+    try:
+        token = request.headers.get(gatekeeping.PASS_HEADER, "")
+        gate = gatekeeping.look(cookies={}, seller=seller, key=key, at=at, token=token)
+        with gatekeeping.using(gate, key=key, at=at):
+            return _place(asked, key)
+    except gatekeeping.Shut as shut:
+        where = f"{settings.SITE_URL}{reverse('orders_api:room_tickets', args=[shut.room])}"
+        raise Problem(status_code=503, code="queue", detail=f"The shop has a queue. Join it: POST {where}") from None
 
 
 def _place(asked: OrderWish, key: str) -> Order:

@@ -2,11 +2,15 @@
 
 from django.urls import path
 
-from . import buyer_views, refund_views, views
+from . import buyer_views, refund_views, room_views, views
 
 app_name = "orders"
 urlpatterns = [
     path("beli/", buyer_views.kept_for_back(views.buy), name="buy"),
+    path("antre/<slug:room>/", room_views.page, name="room"),
+    path("antre/<slug:room>/ikut/", room_views.join, name="room_join"),
+    path("antre/<slug:room>/masuk/", room_views.enter, name="room_enter"),
+    path("antre/<slug:room>/pulihkan/", room_views.recover, name="room_recover"),
     path("pesanan/", views.find, name="find"),
     path("pesanan/<str:code>/<str:key>/cek/", views.check, name="check"),
     path("pesanan/<str:code>/<str:key>/batal/", views.cancel, name="cancel"),

@@ -18,7 +18,7 @@ from meterai import states, taking
 from meterai.answers import SeeOther
 from meterai.models import Reseller
 
-from . import allowing, finding, ordering, paying, receipts, reserving, ringing, showing, tasks
+from . import allowing, finding, gatekeeping, ordering, paying, receipts, reserving, ringing, showing, tasks
 from .access import open_order
 from .forms import DOCUMENT_PATTERN, BuyForm, FindForm, PayForm
 from .models import Order
@@ -48,8 +48,10 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @ratelimit(key="ip", rate=BUY_RATE, method="POST", block=True)
+@gatekeeping.at_the_door
 def buy(request: HttpRequest) -> HttpResponse:
-    """The order form. 303 to the order; 422 what was typed is wrong; 409 sold out, or the same form is under way."""
+    """The order form. 303 to the order, or to the waiting room; 422 what was typed is wrong; 409 sold out, or the same
+    form is under way."""
     if request.method != "POST":
         return _buy_page(request, BuyForm(initial=_first_values(request)))
     form = BuyForm(request.POST)
@@ -152,8 +154,10 @@ def contact_typed(group: str, request: HttpRequest) -> str:
 
 def _place(request: HttpRequest, form: BuyForm) -> HttpResponse:
     wish = form.wish(language=get_language() or "id")
+    key, at = f"form:{form.cleaned_data['token']}", timezone.now()
     try:
-        order = ordering.place_order(wish=wish, idempotency_key=f"form:{form.cleaned_data['token']}", at=timezone.now())
+        with gatekeeping.using(request.gate, key=key, at=at):  # type: ignore[attr-defined]
+            order = ordering.place_order(wish=wish, idempotency_key=key, at=at)
     except taking.SoldOut:
         form.add_error(
             None,

@@ -31,6 +31,7 @@ def for_processes(
         "ALLOWED_HOSTS": ",".join(_hosts(url=url, host=host)),
         "STORAGE_URL": folder.path("files").as_uri(),
         "STATIC_ROOT": str(folder.path("static")),
+        "PUBLIC_ROOT": str(folder.path("public")),
         "AUTHORITY_DIR": str(folder.path("authority")),
         "SANDBOX_URL": sandbox_url,
         "SANDBOX_SERVER_KEY": secret["sandbox_server_key"],

@@ -28,6 +28,8 @@ def commands(*, host: str, port: int, sandbox_port: int | None, schedule: Path) 
         "web": [*granian, *web, "meterai.wsgi:application"],
         "worker": [*celery, "worker", "-Q", queues, "-c", "2", "--without-gossip", "--without-mingle"],
         "beat": [*celery, "beat", "-s", str(schedule), "--pidfile="],
+        "ticker": [sys.executable, "manage.py", "ticker"],
+        "status": [sys.executable, "manage.py", "publish_status", "--every", "10"],
     }
     if sandbox_port:
         sandbox = [

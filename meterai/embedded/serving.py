@@ -93,7 +93,7 @@ class Server:
         )
         for name, command in group.items():
             self._group.add(name, command, environment=variables, cwd=checkout)
-        self._progress.begin("web, worker, beat, gateway")
+        self._progress.begin("web, worker, beat, ticker, status, gateway")
         try:
             self._group.loop()
         finally:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from . import authority, env, gateways
+from . import authority, env, gateways, rooms
 from .storage import storages
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -38,6 +38,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "support.middleware.CountOutcomes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -113,6 +114,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 90, "socket_timeout": 5, "socket_connect_timeout": 5}
 CELERY_TASK_DEFAULT_QUEUE = "housekeeping"
 CELERY_TASK_ROUTES = {
+    "stamping.tasks.check_bundles": {"queue": "imports"},
     "stamping.tasks.*": {"queue": "seal"},
     "orders.tasks.send_notices": {"queue": "outbox"},
     "orders.tasks.warn_low_stock": {"queue": "outbox"},
@@ -143,8 +145,10 @@ CELERY_BEAT_SCHEDULE = {
     "close differences that turned out right": {"task": "orders.tasks.reconcile_open", "schedule": 60},
     "send notices": {"task": "orders.tasks.send_notices", "schedule": 3},
     "bind and seal": {"task": "stamping.tasks.seal_due", "schedule": 2},
+    "check bundles": {"task": "stamping.tasks.check_bundles", "schedule": 3},
     "erase old documents": {"task": "stamping.tasks.erase_old", "schedule": 3600},
     "escalate silent tickets": {"task": "support.tasks.escalate_silent", "schedule": 60},
+    "open tickets for failed documents": {"task": "support.tasks.open_failed", "schedule": 10},
 }
 
 # --- language, time --------------------------------------------------------------------------------------------
@@ -160,6 +164,8 @@ FORMAT_MODULE_PATH = "meterai.formats"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT", default=str(BASE_DIR / "static_root")))
+# Files that stand while Django and PostgreSQL are down: status pages, waiting rooms. A web server gives them out.
+PUBLIC_ROOT = Path(env.text("PUBLIC_ROOT", default=str(BASE_DIR / "public_root")))
 
 # --- the shop --------------------------------------------------------------------------------------------------
 
@@ -181,11 +187,19 @@ REFUND_ACCOUNT_DAYS = env.number("REFUND_ACCOUNT_DAYS", default=30)
 RESERVATION_MINUTES = env.number("RESERVATION_MINUTES", default=30)
 GATEWAYS = env.words("GATEWAYS", default="sandbox")
 GATEWAY_SETTINGS = gateways.read(GATEWAYS)
+ROOMS = rooms.read()
 
 MAX_DOCUMENT_BYTES = env.number("MAX_DOCUMENT_BYTES", default=800 * 1000)
+# Up to here a document without signatures may be uploaded, and made smaller before it takes a stamp.
+MAX_UPLOAD_BYTES = env.number("MAX_UPLOAD_BYTES", default=10_000_000)
+# The versions of PDF that the issuer and the portals take; a document of another is offered a repair.
+PDF_OLDEST_VERSION = env.text("PDF_OLDEST_VERSION", default="1.6")
+PDF_NEWEST_VERSION = env.text("PDF_NEWEST_VERSION", default="2.0")
 MAX_VERIFY_BYTES = env.number("MAX_VERIFY_BYTES", default=10_000_000)
 # A worker holds a document this long; longer than a task may run (CELERY_TASK_TIME_LIMIT).
 SEAL_LEASE_SECONDS = env.number("SEAL_LEASE_SECONDS", default=90)
+# So long after it was accepted a document is given up that the authority leaves without an answer.
+SEAL_PATIENCE_HOURS = env.number("SEAL_PATIENCE_HOURS", default=24)
 DOCUMENT_DAYS = env.number("DOCUMENT_DAYS", default=365)
 ALLOW_DEVELOPMENT_AUTHORITY = True
 # The folder with signer.p12, its passphrase and root.pem.
@@ -226,6 +240,10 @@ LOW_STOCK_THRESHOLD = env.number("LOW_STOCK_THRESHOLD", default=0)
 # Functions of upper apps that add to /metrics: given the time, each returns gauges.
 METRIC_SOURCES = ["orders.metrics.gauges"]
 METRICS_TOKEN = env.text("METRICS_TOKEN", default="")
+# The status page calls a service normal only when so many of a hundred tries went well.
+STATUS_NORMAL_PERCENT = env.number("STATUS_NORMAL_PERCENT", default=98)
+# Within so many seconds of its turn being accepted a document should be sealed; later counts as slow.
+STATUS_SEAL_SECONDS = env.number("STATUS_SEAL_SECONDS", default=120)
 SUPPORT_HOURS = env.text("SUPPORT_HOURS", default="Senin–Jumat 08.00–17.00 WIB")
 
 # --- security --------------------------------------------------------------------------------------------------

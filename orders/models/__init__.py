@@ -8,6 +8,7 @@ from .payment import Notification, Payment
 from .recalled import RecalledStock
 from .receipt import Receipt, Series
 from .refund import Refund, RefundedStamp
+from .room import Draw, Mark, Outcome, Room, ShopPass, Strip
 from .settlement import Settlement, SettlementRow
 from .statement import BankEntry, BankStatement
 
@@ -16,16 +17,22 @@ __all__ = [
     "BankEntry",
     "BankStatement",
     "Discrepancy",
+    "Draw",
     "Line",
+    "Mark",
     "Notice",
     "Notification",
     "Order",
+    "Outcome",
     "Payment",
     "RecalledStock",
     "Receipt",
     "Refund",
     "RefundedStamp",
+    "Room",
     "Series",
     "Settlement",
     "SettlementRow",
+    "ShopPass",
+    "Strip",
 ]
