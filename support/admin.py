@@ -22,10 +22,11 @@ from meterai.answers import SeeOther
 from meterai.desk import ReadOnly
 from orders import contacts
 
-from . import complaining, custody
+from . import complaining, custody, incident_admin, recovery_admin
 from .forms import AnswerForm, HandOverForm
 from .models import Body, Custody, Decision, Message, Ticket
 
+__all__ = ["TicketAdmin", "incident_admin", "recovery_admin"]
 CHANGE = "support.change_ticket"
 
 
