@@ -2,11 +2,12 @@
 
 from django.urls import include, path
 
-from . import bundle_views, checking, repair_views, views
+from . import attempt_views, bundle_views, checking, repair_views, views
 
 app_name = "stamping"
 REPAIR = "dokumen/<uuid:pk>/<str:key>/perbaikan/<slug:kind>/"
 urlpatterns = [
+    path("antre/<slug:room>/bukti.pdf", attempt_views.proof, name="attempt"),
     path("pesanan/<slug:code>/<str:key>/", views.order, name="order"),
     path("pesanan/<slug:code>/<str:key>/dokumen/", views.add_document, name="add_document"),
     path("pesanan/<slug:code>/<str:key>/kabar/", bundle_views.live, name="live"),

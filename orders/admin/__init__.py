@@ -1,6 +1,6 @@
 """The staff room of the shop: orders and money are read; only a step moves them, and says why."""
 
-from .. import matching_admin, recall_admin, reconcile_admin, refund_admin
+from .. import matching_admin, recall_admin, reconcile_admin, refund_admin, room_admin
 from . import notices, notifications, orders, payments
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "recall_admin",
     "reconcile_admin",
     "refund_admin",
+    "room_admin",
 ]

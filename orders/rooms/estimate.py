@@ -9,12 +9,14 @@ WINDOW, MEMORY = 60.0, 600.0
 ENOUGH = 4
 # A range narrower than this (around its middle) promises more than the past can tell.
 LEAST_SPREAD = 0.25
+# One wider than this says nothing that helps: "40 to 2,000 minutes". While a slow time is in the memory, none is given.
+MOST_SPREAD = 4.0  # fast / slow
 # The page rounds to minutes and looks every few seconds.
 SLACK = 0.5  # minutes
 
 
 def velocity(samples: Sequence[tuple[float, float]], *, at: float) -> tuple[float, float] | None:
-    """The tenth and ninetieth percentile of numbers called a minute; None when there is nothing to go by.
+    """The tenth and ninetieth percentile of numbers called a minute; None when there is nothing to go by, or too much.
 
     `samples`: (seconds, numbers called until then), rising, some seconds apart.
     """
@@ -30,7 +32,8 @@ def velocity(samples: Sequence[tuple[float, float]], *, at: float) -> tuple[floa
     if len(rates) < ENOUGH or max(rates) <= 0:
         return None
     rates.sort()
-    return _percentile(rates, 0.1), _percentile(rates, 0.9)
+    slow, fast = _percentile(rates, 0.1), _percentile(rates, 0.9)
+    return None if 0 < slow * MOST_SPREAD < fast else (slow, fast)
 
 
 def minutes(ahead: float, *, velocities: tuple[float, float] | None) -> tuple[int, int] | None:

@@ -1,5 +1,6 @@
 """The process that calls numbers: `manage.py ticker`. One on each machine that serves the files; one of them leads."""
 
+import itertools
 import logging
 import signal
 import threading
@@ -9,13 +10,14 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, connection
 from django.utils import timezone
 
-from orders import ticking
+from orders import room_pages, ticking
 
 log = logging.getLogger("orders.ticker")
 
 # Any number that no other lock of ours uses: "room" in ASCII.
 LOCK = 0x726F6F6D
 EVERY = 1.0  # seconds
+PAGES_EVERY = 10  # ticks; a page tells who sells besides, its numbers come from the status file
 
 
 class Command(BaseCommand):
@@ -27,13 +29,15 @@ class Command(BaseCommand):
     def handle(self, *arguments: Any, once: bool = False, **options: Any) -> None:
         over = threading.Event()
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: over.set())
+            for which in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(which, lambda *_: over.set())
         leading = Leading()
-        while True:
+        for number in itertools.count():
             began = timezone.now()
             try:
                 leading.step()
+                if number % PAGES_EVERY == 0:
+                    room_pages.publish(at=timezone.now())
             except Exception:  # whatever it was: the last files stand, with their time, and the next second tries again
                 log.exception("a tick failed")
                 leading.stop()
