@@ -40,7 +40,9 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 app = Celery("stand-in", broker=os.environ["BROKER_URL"])
 """
 MANAGE = """
-import os, sys, psycopg
+import os, signal, sys, psycopg
+if sys.argv[1] in ("ticker", "publish_status"):
+    signal.pause()
 if sys.argv[1:] != ["prepare"]:
     sys.exit(f"{sys.argv[1:]} with {os.environ['SITE_URL']}")
 if os.environ.get("STAND_IN_BREAKS"):

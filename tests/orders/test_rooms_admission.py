@@ -237,6 +237,13 @@ def test_a_steady_line_is_promised_a_range_round_the_truth() -> None:
     assert estimate.minutes(0, velocities=velocities) == (0, 1)
 
 
+@pytest.mark.parametrize(("slow", "is_told"), [(5.0, True), (3.0, True), (1.0, False), (0.1, False)])
+def test_a_range_too_wide_to_help_is_not_given(slow: float, is_told: bool) -> None:
+    """Ten numbers a second, then `slow` for two minutes."""
+    samples = [(float(t), 10.0 * min(t, 480) + slow * max(0, t - 480)) for t in range(601)]
+    assert (estimate.velocity(samples, at=600.0) is not None) == is_told
+
+
 def test_a_promise_is_kept_to_half_a_minute() -> None:
     assert estimate.is_inside(6.5, promised=(7, 13))
     assert not estimate.is_inside(6.4, promised=(7, 13))
