@@ -79,10 +79,10 @@ def pay(order: Order) -> None:
 def queued(order: Callable[..., Order], letter: bytes) -> Callable[..., Document]:
     """Makes a document that is placed, agreed to and, its order being paid, queued."""
 
-    def make(*, of: Order | None = None, source: bytes = letter) -> Document:
+    def make(*, of: Order | None = None, source: bytes = letter, x: float = 400) -> Document:
         document = preparing.take_up(name="surat.pdf", source=source, at=NOW)
         placing.attach(document=document, order=of or order())
-        placing.place(document=document, page=1, x=400, y=100, size=86, at=NOW)
+        placing.place(document=document, page=1, x=x, y=100, size=86, at=NOW)
         placing.confirm(document=document, at=NOW)
         return document
 

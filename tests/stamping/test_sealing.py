@@ -41,7 +41,6 @@ def test_a_queued_document_is_sealed_and_its_serial_used_up(queued: Callable[...
         "rotated-270",
         "shifted",
         "encrypted",
-        "damaged",
         "scripted",
     ],
 )

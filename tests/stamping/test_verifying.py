@@ -148,7 +148,7 @@ def test_two_of_our_stamps_on_one_file_are_both_valid(queued: Callable[..., Docu
     first = queued()
     sealing.seal_due(at=NOW)
     first.refresh_from_db()
-    second = queued(source=files.read(first.output))
+    second = queued(source=files.read(first.output), x=200)
     sealing.seal_due(at=NOW)
     second.refresh_from_db()
     report = verifying.verify_file(source=files.read(second.output), at=NOW)
