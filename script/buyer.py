@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from urllib.parse import urljoin
+from urllib.parse import urldefrag, urljoin
 
 import requests
 
@@ -47,9 +47,9 @@ class Page(HTMLParser):
             self._form = None
 
     def form(self, ending: str) -> Form:
-        """The form whose action ends so (without its query)."""
+        """The form whose action ends so (without its query and fragment)."""
         for form in self.forms:
-            if form.action.partition("?")[0].endswith(ending):
+            if urldefrag(form.action).url.partition("?")[0].endswith(ending):
                 return form
         raise LookupError(f"no form {ending} on {self.url.partition('?')[0].rsplit('/', 3)[0]} (status {self.status})")
 
