@@ -1,5 +1,6 @@
 """A small cast with names: gudang imports, penyelia puts on sale, Posfin resells, Siti buys, petugas helps."""
 
+import io
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 from django.core.cache import cache
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -17,6 +19,12 @@ from tests import factories
 from tests.contracts.conftest import NOTIFY_SECRET, SERVER_KEY, Server
 
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def translations() -> None:
+    """A fresh clone has none compiled, and what a process did not find at first it does not look for again."""
+    call_command("compile_translations", stdout=io.StringIO())
 
 
 @pytest.fixture(autouse=True)
