@@ -32,41 +32,41 @@ class Pile:
 
 def discrepancies() -> Pile:
     """Open ones. The aim is none."""
-    return _pile(Discrepancy.objects.filter(state=Discrepancy.State.OPEN), "opened_at")
+    return pile(Discrepancy.objects.filter(state=Discrepancy.State.OPEN), "opened_at")
 
 
 def held() -> Pile:
     """Payments of which less came than was asked."""
-    return _pile(Payment.objects.filter(state=Payment.State.HELD), "created_at")
+    return pile(Payment.objects.filter(state=Payment.State.HELD), "created_at")
 
 
 def payouts() -> Pile:
     """Refunds that a person must transfer, or has begun to and not written down."""
     begun = Q(state=Refund.State.SENT, sent_at=None) | Q(state=Refund.State.REQUESTED)
-    return _pile(Refund.objects.filter(begun, way=Refund.Way.TRANSFER), "requested_at")
+    return pile(Refund.objects.filter(begun, way=Refund.Way.TRANSFER), "requested_at")
 
 
 def strangers() -> Pile:
     """Transfers to our account that no rule could place."""
-    return _pile(BankEntry.objects.filter(state=BankEntry.State.UNMATCHED), "statement__uploaded_at")
+    return pile(BankEntry.objects.filter(state=BankEntry.State.UNMATCHED), "statement__uploaded_at")
 
 
 def stuck_payments(*, at: datetime) -> Pile:
     """Open payments that no worker moves."""
     stuck = Q(state=Payment.State.STARTED, created_at__lt=at - STUCK_START)
     stuck |= Q(state=Payment.State.PENDING, expires_at__lt=at - STUCK_END)
-    return _pile(Payment.objects.filter(stuck, state__in=Payment.OPEN), "created_at")
+    return pile(Payment.objects.filter(stuck, state__in=Payment.OPEN), "created_at")
 
 
 def stuck_refunds(*, at: datetime) -> Pile:
     """Refunds on their way through a gateway for longer than a day."""
     under_way = Refund.objects.filter(next_try_at__isnull=False, way=Refund.Way.GATEWAY)
-    return _pile(under_way.filter(requested_at__lt=at - timedelta(days=1)), "requested_at")
+    return pile(under_way.filter(requested_at__lt=at - timedelta(days=1)), "requested_at")
 
 
 def unheard(*, at: datetime) -> Pile:
     """Notifications that no worker has worked through."""
-    return _pile(Notification.objects.filter(processed_at=None, received_at__lt=at - STUCK_NEWS), "received_at")
+    return pile(Notification.objects.filter(processed_at=None, received_at__lt=at - STUCK_NEWS), "received_at")
 
 
 def placed(*, at: datetime) -> int:
@@ -84,5 +84,6 @@ def _orders(target: str, at: datetime) -> int:
     return int(moved.aggregate(n=Count("reference", distinct=True))["n"])
 
 
-def _pile(rows: "QuerySet[Model]", since: str) -> Pile:
+def pile(rows: "QuerySet[Model]", since: str) -> Pile:
+    """How many rows there are, and the oldest `since` among them."""
     return Pile(**rows.aggregate(count=Count("pk"), oldest=Min(since)))

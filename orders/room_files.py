@@ -11,8 +11,6 @@ second as well.
 
 import json
 import logging
-import os
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +19,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
+
+from meterai import whole_files
 
 from .models import Draw, Room
 from .rooms import estimate, polling, shuffle
@@ -181,17 +181,7 @@ def drawn(draw: Draw, *, room: str, at: datetime) -> dict[str, Any]:
 
 def write(name: str, body: dict[str, Any]) -> None:
     """Write a file whole: a reader sees the old one or the new one."""
-    target = path(name)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(json.dumps(body, separators=(",", ":")))
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    whole_files.put(path=path(name), data=json.dumps(body, separators=(",", ":")).encode())
 
 
 def forget() -> None:

@@ -9,8 +9,6 @@ request of ours. Whoever has no script asks for `?nomor`, and that page is made 
 
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +22,8 @@ from django.urls import reverse
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import override
+
+from meterai import whole_files
 
 from . import gatekeeping, queueing, room_files
 from .models import Room
@@ -227,17 +227,4 @@ def _told(slug: str) -> dict[str, Any]:
 
 
 def _write(name: str, text: str) -> None:
-    """Whole or not at all; a page that says the same already is left alone."""
-    path, data = Path(settings.PUBLIC_ROOT) / name, text.encode()
-    if path.is_file() and path.read_bytes() == data:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(beside).chmod(0o644)
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
+    whole_files.put_if_other(path=Path(settings.PUBLIC_ROOT) / name, data=text.encode())

@@ -7,8 +7,6 @@ reads half of one. Where the database does not answer, the files say so instead 
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
@@ -18,6 +16,8 @@ from typing import Any
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.db import DatabaseError, InterfaceError
+
+from meterai import whole_files
 
 from . import feeds, status, status_pages
 
@@ -105,17 +105,4 @@ def _json(document: dict[str, Any]) -> str:
 
 
 def _write(name: str, text: str) -> None:
-    """Whole or not at all, readable by the web server. A file that says the same already is left alone."""
-    path, data = Path(settings.PUBLIC_ROOT) / name, text.encode()
-    if path.is_file() and path.read_bytes() == data:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            os.fchmod(file.fileno(), 0o644)
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
+    whole_files.put_if_other(path=Path(settings.PUBLIC_ROOT) / name, data=text.encode())

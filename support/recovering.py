@@ -8,10 +8,8 @@ shop: its waiting room lets in `share` per cent of what it would. Resellers sell
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Min
 
 from meterai import states
 from meterai.models import User
@@ -98,14 +96,14 @@ def look(*, at: datetime) -> Seen:
     )
     going_back = Refund.objects.filter(next_try_at__isnull=False, reason__in=GAVE_NO_STAMPS)
     return Seen(
-        documents=_pile(queued, "queued_at"),
-        unbound=_pile(unbound, "confirmed_at"),
+        documents=figures.pile(queued, "queued_at"),
+        unbound=figures.pile(unbound, "confirmed_at"),
         notifications=figures.unheard(at=at),
         payments=figures.stuck_payments(at=at),
         held=figures.held(),
         strangers=figures.strangers(),
         discrepancies=figures.discrepancies(),
-        refunds=_pile(going_back, "requested_at"),
+        refunds=figures.pile(going_back, "requested_at"),
         sealed_a_minute=_sealed_a_minute(),
     )
 
@@ -210,10 +208,6 @@ def _let_in(*, share: int, reason: str, by: User, at: datetime) -> None:
     arranging.adjust(room=room, share=share, by=by.username, reason=reason, at=at)
     if (room.state == Room.State.OPEN and share < 100) or (room.state == Room.State.CLOSED and share):
         arranging.begin_queue(room=room, by=by.username, reason=reason, at=at)
-
-
-def _pile(rows: Any, since: str) -> Pile:
-    return Pile(**rows.aggregate(count=Count("pk"), oldest=Min(since)))
 
 
 def _sealed_a_minute() -> float:

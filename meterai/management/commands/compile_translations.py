@@ -1,7 +1,6 @@
 """Compiles translations in Python: a fresh machine has no gettext tools."""
 
-import os
-import tempfile
+import io
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from django.conf import settings
 from django.core.management.base import BaseCommand
+
+from meterai import whole_files
 
 
 class Command(BaseCommand):
@@ -32,11 +33,6 @@ def compile_one(source: Path) -> None:
     """Write the .mo beside its .po, whole or not at all: another process may be reading it."""
     with source.open("rb") as file:
         catalogue = read_po(file, locale=source.parent.parent.name)
-    handle, name = tempfile.mkstemp(dir=source.parent, suffix=".mo.new")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write_mo(file, catalogue)
-        Path(name).chmod(0o644)
-        os.replace(name, source.with_suffix(".mo"))
-    finally:
-        Path(name).unlink(missing_ok=True)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    whole_files.put(path=source.with_suffix(".mo"), data=compiled.getvalue())
